@@ -1,0 +1,169 @@
+"""Sequences in memory, their splits, and what every data set is.
+
+Shape suffixes: N sequences, B batch, T time, I features, O targets, S all steps of all sequences in a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rnnbench.data.spec import Batch, DataSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """One split. Storage may be narrow (``bool``, ``uint8``) or a view; a batch is always float32 and int64.
+
+    Attributes:
+        inputs: ``(N, T, I)`` when all lengths are equal, else N tensors ``(T_n, I)``; any number type.
+        targets: ``(N,)``, ``(N, O)``, ``(N, T)``, ``(N, T, O)``, or N tensors ``(T_n,)`` or ``(T_n, O)``; integers
+            are class indices, floats and bools are numbers.
+        mask: bool, like the leading dimensions of ``targets``: where a target counts. None: everywhere.
+    """
+
+    inputs: Tensor | list[Tensor]
+    targets: Tensor | list[Tensor]
+    mask: Tensor | list[Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("targets", "mask"):
+            part = getattr(self, name)
+            if part is not None and len(part) != len(self.inputs):
+                raise ValueError(f"{name}: {len(part)} for {len(self.inputs)} sequences of inputs")
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @cached_property
+    def lengths(self) -> Tensor | None:
+        """Steps of each sequence, int64 ``(N,)``; None when all are equal."""
+        return None if isinstance(self.inputs, Tensor) else torch.tensor([len(x) for x in self.inputs])
+
+    @cached_property
+    def _rows(self) -> dict[str, Tensor]:
+        """Ragged parts as one tensor ``(S + 1, …)`` each: all steps in a row, then a zero step to pad with."""
+        parts = {"inputs": self.inputs, "targets": self.targets, "mask": self.mask}
+        return {name: _joined(part) for name, part in parts.items() if isinstance(part, list)}
+
+    @cached_property
+    def _starts(self) -> Tensor:
+        lengths = self.lengths
+        assert lengths is not None
+        return lengths.cumsum(0) - lengths
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The sequences at ``indices`` (int64 ``(B,)``), padded with zeros to the longest of them."""
+        lengths_B, steps_BT = (None, indices) if self.lengths is None else self._steps(self.lengths[indices], indices)
+
+        def take(name: str, part: Any) -> Tensor:
+            if isinstance(part, Tensor):
+                return part.index_select(0, indices)
+            return self._rows[name].index_select(0, steps_BT.flatten()).unflatten(0, steps_BT.shape)
+
+        targets = take("targets", self.targets)
+        numbers = targets.is_floating_point() or targets.dtype is torch.bool
+        return Batch(
+            inputs_BTI=take("inputs", self.inputs).float(),
+            targets=targets.float() if numbers else targets.long(),
+            lengths_B=lengths_B,
+            mask=None if self.mask is None else take("mask", self.mask),
+        )
+
+    def _steps(self, lengths_B: Tensor, indices: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Lengths, None if all are equal, and rows ``(B, T)`` of ``_rows``; the zero step beyond each length."""
+        t_T = torch.arange(int(lengths_B.max()))
+        last = self._rows["inputs"].shape[0] - 1
+        within_BT = t_T < lengths_B[:, None]
+        steps_BT = torch.where(within_BT, self._starts[indices][:, None] + t_T, last)
+        return (None if bool(within_BT.all()) else lengths_B), steps_BT
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    rows = torch.cat(parts)
+    return F.pad(rows, (0, 0) * (rows.dim() - 1) + (0, 1))
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Training, validation and test sequences. Validation selects; test is read once, at the end."""
+
+    train: Sequences
+    valid: Sequences
+    test: Sequences
+
+
+class Dataset:
+    """What a data set is; a subclass has explicit constructor arguments and reads no file in its constructor.
+
+    Attributes:
+        version: raised when a fix changes the numbers that ``load`` gives.
+        name: what tables and run names call it.
+        batch_size: sequences of a training step, over all devices together.
+        eval_batch_size: sequences of an evaluation step.
+        data_dir: the folder with published files.
+        files: names, in the manifest, of the published files that it reads.
+    """
+
+    version: ClassVar[int] = 1
+    files: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        name: str,
+        batch_size: int,
+        eval_batch_size: int | None = None,
+        data_dir: str | Path | None = None,
+    ):
+        self.name = name
+        self.batch_size = at_least("batch_size", batch_size, 1)
+        self.eval_batch_size = at_least(
+            "eval_batch_size", batch_size if eval_batch_size is None else eval_batch_size, 1
+        )
+        self.data_dir = data_dir
+
+    @property
+    def spec(self) -> DataSpec:
+        """Sizes and kind of problem."""
+        raise NotImplementedError(f"{type(self).__name__} declares no spec")
+
+    def load(self, seed: int) -> Splits:
+        """All splits. ``seed`` counts for generated data only. Raises ``UserError`` for files that do not serve."""
+        raise NotImplementedError(f"{type(self).__name__} loads nothing")
+
+    def fingerprint(self) -> dict[str, str]:
+        """sha256 by file, of the unpacked bytes; empty for generated data."""
+        from rnnbench.data.manifest import entry
+
+        return {entry(name).file: entry(name).expected for name in self.files}
+
+    def baseline(self) -> dict[str, float] | None:
+        """Test metrics, in closed form, of the best prediction that ignores its input; None where data decide."""
+        return None
+
+    def prepare(self) -> list[Path]:
+        """Make the files present and verified; their paths. Raises ``UserError``."""
+        from rnnbench.data.files import fetch
+
+        return [fetch(name, self.data_dir) for name in self.files]
+
+
+def at_least(name: str, value: int, low: int) -> int:
+    """``value``, or ``ValueError`` when it is below ``low``."""
+    if value < low:
+        raise ValueError(f"{name}={value}: must be at least {low}")
+    return value
+
+
+def one_of(name: str, value: Any, choices: Iterable[Any]) -> Any:
+    """``value``, or ``ValueError`` when it is not among ``choices``."""
+    if value not in (known := list(choices)):
+        raise ValueError(f"{name}={value!r}: choose one of {', '.join(map(str, known))}")
+    return value

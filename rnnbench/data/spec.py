@@ -1,0 +1,68 @@
+"""What a dataset promises (``DataSpec``) and what a step receives (``Batch``).
+
+Shape suffixes: B batch, T time, I features of one input step, O targets of one step or sequence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Everything that encoders, models, heads and metrics are sized from; known without reading data.
+
+    Attributes:
+        task: the kind of problem, a name in ``conf/task``: ``classification``, ``regression``, ``polyphonic``.
+        input_size: features of one step (I).
+        target_size: classes of a classification; numbers predicted at once otherwise (O).
+        per_step: whether every step has a target (``targets_BT…``) or the sequence has one (``targets_B…``).
+        carries_state: whether the state at the end of a batch is the initial state of the next.
+    """
+
+    task: str
+    input_size: int
+    target_size: int
+    per_step: bool = False
+    carries_state: bool = False
+
+
+@dataclass
+class Batch:
+    """A padded mini-batch.
+
+    Attributes:
+        inputs_BTI: float inputs, zero beyond each sequence's length.
+        targets: class indices (int64) ``(B,)`` or ``(B, T)``; numbers ``(B, O)`` or ``(B, T, O)`` otherwise.
+        lengths_B: steps of each sequence, int64, always on the CPU; None when every sequence fills T.
+        mask: bool, like the leading dimensions of ``targets``: where a target counts. None: all within length.
+    """
+
+    inputs_BTI: Tensor
+    targets: Tensor
+    lengths_B: Tensor | None = None
+    mask: Tensor | None = None
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """The batch on ``device``; lengths stay on the CPU, where packing needs them."""
+        moved = [
+            t if t is None else t.to(device, non_blocking=non_blocking)
+            for t in (self.inputs_BTI, self.targets, self.mask)
+        ]
+        return replace(self, inputs_BTI=moved[0], targets=moved[1], mask=moved[2])
+
+    def __len__(self) -> int:
+        return self.inputs_BTI.shape[0]
+
+    def valid_BT(self) -> Tensor:
+        """Bool ``(B, T)``: steps within length and, for per-step targets, within ``mask``."""
+        B, T = self.inputs_BTI.shape[:2]
+        device = self.inputs_BTI.device
+        if self.lengths_B is None:
+            valid = torch.ones(B, T, dtype=torch.bool, device=device)
+        else:
+            valid = torch.arange(T, device=device)[None] < self.lengths_B.to(device)[:, None]
+        return valid if self.mask is None or self.mask.dim() < 2 else valid & self.mask

@@ -1,0 +1,218 @@
+"""A cell run over time: depth, direction, dropout between layers, lengths, initial state.
+
+Shape suffixes: B sequences, T padded steps, N real steps of all sequences together, I input, O output (both
+directions), L layers times directions, S size of a state.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence
+
+from rnnbench.cells import Cell
+from rnnbench.layers.engines import State, loop, resolve_engine
+from rnnbench.layers.packing import Packing, from_packed, from_padded, to_padded
+
+Hidden = Tensor | tuple[Tensor, ...]
+
+
+class Recurrent(nn.Module):
+    """A recurrent layer of any cell, called like ``torch.nn.LSTM``, with the same ``state_dict`` keys.
+
+    Args:
+        cell: a ``Cell`` class or a partial of one, called with ``input_size``, ``hidden_size`` and ``bias``.
+        input_size: features of the input.
+        hidden_size: units of each layer and direction.
+        num_layers: layers on top of each other.
+        bias: whether the cells have bias vectors.
+        batch_first: whether padded tensors are ``(B, T, I)``; ``(T, B, I)`` otherwise.
+        dropout: probability of dropping an output of any layer but the last.
+        bidirectional: whether every layer also runs backwards; the outputs are concatenated.
+        engine: how the loop over time is run: one of ``rnnbench.layers.engines.ENGINES``.
+        device: of the parameters.
+        dtype: of the parameters.
+
+    Attributes:
+        cells: the cell of every layer.
+        engine: the engine that runs, resolved from ``auto``.
+
+    Raises:
+        ValueError: in one line, with the argument, its value and what is allowed.
+
+    Example:
+        >>> layer = Recurrent(rnnbench.cells.GRU, 3, 5, batch_first=True)
+        >>> out_BTO, h_LBH = layer(torch.zeros(2, 7, 3), lengths=torch.tensor([7, 4]))
+    """
+
+    def __init__(
+        self,
+        cell: Callable[..., Cell],
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        engine: str = "auto",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        if not isinstance(num_layers, int) or num_layers < 1:
+            raise ValueError(f"num_layers={num_layers!r}: must be an integer of at least 1")
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"dropout={dropout!r}: must be in 0..1")
+        if dropout and num_layers == 1:
+            warnings.warn(f"dropout={dropout} has no effect with num_layers=1: it acts between layers", stacklevel=2)
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.num_layers, self.bidirectional = num_layers, bidirectional
+        self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
+        sizes = {"hidden_size": hidden_size, "bias": bias}
+        first = cell(input_size=input_size, **sizes)
+        above = first.output_size * self.num_directions
+        self.cells = (first, *(cell(input_size=above, **sizes) for _ in range(num_layers - 1)))
+        self.engine = resolve_engine(engine, first)
+        for name, shape in self._parameter_shapes().items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        self.reset_parameters()
+
+    @property
+    def num_directions(self) -> int:
+        """2 if bidirectional, else 1."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def output_size(self) -> int:
+        """Features of the output: both directions together."""
+        return self.cells[-1].output_size * self.num_directions
+
+    @property
+    def state_size(self) -> int:
+        """Numbers carried from step to step by all layers and directions."""
+        return sum(cell.state_size for cell in self.cells) * self.num_directions
+
+    def _suffixes(self) -> list[str]:
+        """Ends of parameter names, in the order of the rows of ``h_n``."""
+        directions = ("", "_reverse")[: self.num_directions]
+        return [f"_l{layer}{direction}" for layer in range(self.num_layers) for direction in directions]
+
+    def _parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        cells = [cell for cell in self.cells for _ in range(self.num_directions)]
+        return {
+            name + suffix: shape
+            for cell, suffix in zip(cells, self._suffixes())
+            for name, shape in cell.parameter_shapes().items()
+        }
+
+    def _params(self, cell: Cell, suffix: str) -> dict[str, Tensor]:
+        return {name: getattr(self, name + suffix) for name in cell.parameter_shapes()}
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew, in the order of ``torch.nn``: the same seed gives the same weights."""
+        for row, suffix in enumerate(self._suffixes()):
+            cell = self.cells[row // self.num_directions]
+            cell.reset_parameters(self._params(cell, suffix))
+
+    def flatten_parameters(self) -> None:
+        """Nothing to do; ``torch.nn`` has it for cuDNN."""
+
+    def forward(
+        self, input: Tensor | PackedSequence, hx: Hidden | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor | PackedSequence, Hidden]:
+        """Run over all steps.
+
+        Args:
+            input: ``(T, B, I)``, ``(B, T, I)`` with ``batch_first``, ``(T, I)`` without a batch, or packed.
+            hx: initial state ``(L, B, S)``, or ``(L, S)`` without a batch: one tensor, or a tuple for a cell
+                with several states, such as ``(h_0, c_0)``. Zeros if None.
+            lengths: steps of each sequence of a padded batch, ``(B,)`` int64 on the CPU, in any order. What
+                stands beyond them changes neither outputs nor gradients. None: every sequence fills T.
+
+        Returns:
+            The output, ``(..., O)`` in the layout of the input, zero beyond the lengths; and the state after the
+            last step of every sequence, shaped like ``hx``.
+
+        Raises:
+            ValueError: in one line, for sizes or lengths that do not fit.
+        """
+        data_NI, packing = self._pack(input, lengths)
+        unbatched = isinstance(input, Tensor) and input.dim() == 2
+        state = self._initial_state(hx, packing, data_NI, unbatched)
+        out_NO, final = self._run(data_NI, packing, state)
+        hidden = tuple(packing.unsort(s)[:, 0] if unbatched else packing.unsort(s) for s in final)
+        returned = hidden[0] if len(hidden) == 1 else hidden
+        if isinstance(input, PackedSequence):
+            return PackedSequence(out_NO, *input[1:]), returned
+        if unbatched:
+            return out_NO, returned
+        return to_padded(out_NO, packing, self.batch_first), returned
+
+    def _pack(self, input: Tensor | PackedSequence, lengths: Tensor | None) -> tuple[Tensor, Packing]:
+        packed = isinstance(input, PackedSequence)
+        data = input.data if packed else input
+        if not packed and data.dim() not in (2, 3):
+            raise ValueError(f"input: must have 2 or 3 dimensions, got shape {tuple(data.shape)}")
+        if data.shape[-1] != self.input_size:
+            raise ValueError(f"input: last dimension must be input_size={self.input_size}, got {data.shape[-1]}")
+        if data.numel() == 0:
+            raise ValueError(f"input: must have at least one step and one sequence, got shape {tuple(data.shape)}")
+        if lengths is not None and (packed or data.dim() == 2):
+            raise ValueError("lengths: only for a padded batch, not with a PackedSequence or a single sequence")
+        if isinstance(input, PackedSequence):
+            return from_packed(input)
+        if input.dim() == 2:
+            return input, Packing([1] * len(input))
+        return from_padded(input, lengths, self.batch_first)
+
+    def _initial_state(self, hx: Hidden | None, packing: Packing, data_NI: Tensor, unbatched: bool) -> list[Tensor]:
+        """The checked initial state, ``(L, B, S)`` for every state of the cell, rows sorted."""
+        names = self.cells[0].state
+        L, B = len(self._suffixes()), packing.batch_sizes[0]
+        if hx is None:
+            dtype = next(self.parameters()).dtype
+            return [torch.zeros(L, B, size, device=data_NI.device, dtype=dtype) for size in names.values()]
+        given = (hx,) if isinstance(hx, Tensor) else tuple(hx)
+        if len(given) != len(names):
+            raise ValueError(f"hx: must be {len(names)} tensor(s) ({', '.join(names)}), got {len(given)}")
+        for (name, size), tensor in zip(names.items(), given):
+            wanted = (L, size) if unbatched else (L, B, size)
+            if tensor.shape != wanted:
+                raise ValueError(f"hx: {name} must have shape {wanted}, got {tuple(tensor.shape)}")
+        return [packing.sort(tensor[:, None] if unbatched else tensor) for tensor in given]
+
+    def _run(self, data: Tensor, packing: Packing, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        suffixes = self._suffixes()
+        initial: list[State] = list(zip(*(s.unbind(0) for s in state)))
+        final: list[State] = []
+        for layer, cell in enumerate(self.cells):
+            outputs = []
+            for direction in range(self.num_directions):
+                row = layer * self.num_directions + direction
+                params = self._params(cell, suffixes[row])
+                out, last = loop(cell, params, data, packing.batch_sizes, initial[row], reverse=direction == 1)
+                outputs.append(out)
+                final.append(last)
+            data = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
+            if self.dropout and layer < self.num_layers - 1:
+                data = F.dropout(data, self.dropout, self.training)
+        return data, [torch.stack(rows) for rows in zip(*final)]
+
+    def extra_repr(self) -> str:
+        """The arguments that differ from their defaults, as ``torch.nn`` prints them."""
+        cell = self.cells[0]
+        options = [field for field in fields(cell) if field.default is not MISSING and field.name != "bias"]
+        chosen = [
+            f"{option.name}={now!r}" for option in options if (now := getattr(cell, option.name)) != option.default
+        ]
+        if type(self) is Recurrent:
+            chosen = [f"cell={type(cell).__name__}({', '.join(chosen)})"]
+        defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
+        own = [f"{name}={now}" for name, default in defaults.items() if (now := getattr(self, name)) != default]
+        return ", ".join([str(self.input_size), str(self.hidden_size), *chosen, *own])

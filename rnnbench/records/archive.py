@@ -1,0 +1,108 @@
+"""Records as one CSV file, a line a run: small enough for a repository, and enough to make every table again.
+
+The series and the resolved configuration stay in the run directories. An empty cell is an absent key; a cell
+is JSON where its text would otherwise be taken for JSON, and plain text else, so that reading gives back what
+was written.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rnnbench.errors import UserError
+from rnnbench.records.record import Job, Run, validate
+from rnnbench.records.store import run_name
+
+LEFT_OUT = {"config", "series"}
+FLAT = ("selection", "metric_modes", "baseline", "parameters", "versions", "data_sha256", "hparams")
+
+
+def write_archive(runs: Iterable[Run], path: str | os.PathLike[str]) -> None:
+    """Write the records of ``runs`` (those that have one), in an order that does not depend on theirs.
+
+    Raises:
+        ValueError: no run has a record.
+    """
+    records = [run.record for run in runs if run.record]
+    records.sort(key=lambda r: (r["dataset"], r["model"], r["seed"], r["identity"]))
+    if not records:
+        raise ValueError("runs: none of them has a record to archive")
+    rows = [_flat(record) for record in records]
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_archive(path: str | os.PathLike[str]) -> list[Run]:
+    """The runs of an archive; their path is the archive's, their configuration and series are empty.
+
+    Raises:
+        UserError: the file is missing or a line is not a record.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path} does not exist: give an archive of records")
+    runs = []
+    with open(path, newline="", encoding="utf-8") as file:
+        for number, row in enumerate(csv.DictReader(file), start=2):
+            record = _nested(row)
+            try:
+                validate(record)
+            except ValueError as error:
+                raise UserError(f"{path}, line {number}: {error}; archive the runs again") from error
+            name = run_name(record["dataset"], record["model"], record["seed"], record["identity"])
+            runs.append(Run(Job.from_dict({"directory": name, **record}), path, record["status"], record))
+    return runs
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, str]:
+    row: dict[str, str] = {}
+    for key, value in record.items():
+        if key in LEFT_OUT:
+            continue
+        if key == "metrics":
+            row |= {f"{split}/{m}": _encode(v) for split, metrics in value.items() for m, v in metrics.items()}
+        elif key in FLAT and value is not None:
+            row |= {f"{key}.{name}": _encode(v) for name, v in sorted(value.items())}
+        else:
+            row[key] = _encode(value)
+    return row
+
+
+def _nested(row: Mapping[str, str]) -> dict[str, Any]:
+    record: dict[str, Any] = {"config": {}, "series": {}, "metrics": {}, "baseline": None}
+    record |= {key: {} for key in FLAT if key != "baseline"}
+    for column, text in row.items():
+        if not text:
+            continue
+        prefix, _, name = column.partition(".")
+        if prefix in FLAT and name:
+            record[prefix] = {**(record[prefix] or {}), name: _decode(text)}
+        elif "/" in column:
+            split, _, metric = column.partition("/")
+            record["metrics"].setdefault(split, {})[metric] = _decode(text)
+        else:
+            record[column] = _decode(text)
+    return record
+
+
+def _encode(value: Any) -> str:
+    if isinstance(value, str) and value and value == _decode(value):
+        return value
+    return json.dumps(value, sort_keys=True)
+
+
+def _decode(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,187 @@
+"""Mean and band over seeds as TensorBoard runs of their own, and as a picture."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rnnbench.errors import UserError
+from rnnbench.records.events import write_layout, write_scalars
+from rnnbench.records.record import Run
+from rnnbench.records.store import slug, write_json
+from rnnbench.results.curves import Curves, average
+from rnnbench.results.group import nearest
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WRITTEN = "compare.json"
+# Okabe and Ito's colours, which the colour-blind tell apart; the line styles help in print.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLES = ("-", "--", "-.", ":")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What ``compare`` wrote.
+
+    Attributes:
+        path: to serve with TensorBoard.
+        runs: folders below it, ``<dataset>/<model>``, a line with a band each.
+        notes: what was left out, a line each.
+    """
+
+    path: Path
+    runs: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def compare(
+    runs: Sequence[Run], out_dir: str | os.PathLike[str], rows: str = "model", cols: str = "dataset"
+) -> Comparison:
+    """Write the mean over seeds of every series, and the 95 % t interval around it, for TensorBoard.
+
+    Five models with ten seeds each become five lines with bands. The Custom Scalars page has a category for each data
+    set and a chart for each metric, validation first, in which the models lie over each other.
+
+    Args:
+        runs: their finished ones count; what was left out stands in the notes.
+        out_dir: what an earlier comparison wrote there is replaced.
+        rows: any field of a run; a line for each value.
+        cols: another; a category of charts for each value.
+
+    Raises:
+        UserError: no finished runs, or a folder that holds something else.
+    """
+    curves = average(runs, rows, cols)
+    out = Path(out_dir)
+    _clear(out)
+    write_json(out / WRITTEN, {"runs": [one.label for one in curves]})
+    written = []
+    for one in curves:
+        name = f"{slug(one.panel)}/{slug(one.label.replace(' (', '-').replace(', ', '-').replace(')', ''))}"
+        scalars = {}
+        for metric, curve in one.by_metric.items():
+            for tag, values in zip(_tags(one.panel, metric), (curve.mean, curve.lo, curve.hi)):
+                scalars[tag] = list(zip(curve.steps, values))
+        write_scalars(out / name, scalars)
+        written.append(name)
+    write_layout(out / "layout", _layout(curves))
+    return Comparison(out, tuple(written), tuple(note for one in curves for note in one.notes))
+
+
+def plot(
+    runs: Sequence[Run],
+    path: str | os.PathLike[str],
+    metric: str | None = None,
+    rows: str = "model",
+    cols: str = "dataset",
+    log: bool | None = None,
+) -> Path:
+    """Draw the curves of ``compare`` into a picture: a panel for each data set, a line with a band for each model.
+
+    Args:
+        runs: as for ``compare``.
+        path: of the picture; its suffix says which kind.
+        metric: a metric on validation (``mse``) or any series (``train/loss``); by default the primary one.
+        rows: any field of a run; a line for each value.
+        cols: another; a panel for each value.
+        log: whether the vertical axis is logarithmic; by default where a positive curve spans more than 1.5 decades.
+
+    Raises:
+        UserError: no finished runs, or a series that none of them has.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    curves = average(runs, rows, cols)
+    titles = list(dict.fromkeys(one.panel for one in curves))
+    figure = Figure(figsize=(1.2 + 4.6 * len(titles), 4.0), layout="constrained")
+    FigureCanvasAgg(figure)  # without pyplot there is no global list of figures to be closed
+    axes = figure.subplots(1, len(titles), squeeze=False)[0]
+    labels = list(dict.fromkeys(one.label for one in curves))
+    looks = {label: (colour, style) for label, colour, style in zip(labels, cycle(COLOURS), _styles())}
+    for axis, title in zip(axes, titles):
+        panel = [one for one in curves if one.panel == title]
+        _draw(axis, panel, metric or _primary(panel), looks, log)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    return Path(path)
+
+
+def _styles() -> list[str]:
+    """Solid for the first round of colours, dashed for the second, and so on, for any number of models."""
+    return [style for style in STYLES for _ in COLOURS] * 8
+
+
+def _draw(axis: Axes, panel: list[Curves], metric: str, looks: dict[str, tuple[str, str]], log: bool | None) -> None:
+    known = {name for one in panel for name in one.by_metric}
+    metric = metric if metric in known else f"valid/{metric}"
+    if metric not in known:
+        raise UserError(f"metric={metric}: no run of {panel[0].panel} has this series; {nearest(metric, known)}")
+    drawn = []
+    for one in panel:
+        curve = one.by_metric.get(metric)
+        if curve is None:
+            continue
+        colour, style = looks[one.label]
+        axis.plot(curve.steps, curve.mean, color=colour, linestyle=style, label=f"{one.label} (n={curve.n})")
+        axis.fill_between(curve.steps, curve.lo, curve.hi, color=colour, alpha=0.2, linewidth=0)
+        drawn.append(curve)
+    values = [value for curve in drawn for value in curve.mean]
+    baseline = _baseline(panel, metric)
+    if baseline is not None:
+        axis.axhline(baseline, color="0.4", linewidth=1, linestyle=(0, (1, 2)), label="baseline")
+        values.append(baseline)
+    if log or (log is None and min(values) > 0 and max(values) / min(values) > 10**1.5):
+        axis.set_yscale("log")
+        axis.set_ylim(min(values) / 2, max(values) * 2)  # a band may reach below zero, where logs end
+    axis.set_title(panel[0].panel)
+    axis.set_xlabel("step")
+    axis.set_ylabel(metric)
+    axis.grid(alpha=0.25)
+    axis.legend(fontsize="small")
+
+
+def _primary(panel: list[Curves]) -> str:
+    records = [run.record for one in panel for run in one.runs if run.record]
+    return records[0]["primary_metric"]
+
+
+def _baseline(panel: list[Curves], metric: str) -> float | None:
+    split, _, name = metric.partition("/")
+    records = [run.record for one in panel for run in one.runs if run.record]
+    values = [r["baseline"][name] for r in records if name in (r["baseline"] or {})]
+    return sum(values) / len(values) if values and split != "train" else None
+
+
+def _tags(panel: str, metric: str) -> tuple[str, str, str]:
+    """Tags of mean, lower and upper end. A chart draws every run that has its tags, so the panel is in them."""
+    stem = f"{slug(panel)}/{metric}"
+    return f"{stem}/mean", f"{stem}/lo", f"{stem}/hi"
+
+
+def _layout(curves: list[Curves]) -> dict[str, dict[str, list[tuple[str, str, str]]]]:
+    """A category of validation charts for each panel, then those of training; TensorBoard sorts within them."""
+    layout: dict[str, dict[str, list[tuple[str, str, str]]]] = {}
+    for validation in (True, False):
+        for one in curves:
+            for metric in one.by_metric:
+                if metric.startswith("valid/") == validation:
+                    charts = layout.setdefault(one.panel if validation else f"{one.panel}: training", {})
+                    charts[metric] = [_tags(one.panel, metric)]
+    return layout
+
+
+def _clear(out: Path) -> None:
+    """Remove an earlier comparison, and nothing that is not one."""
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if not (out / WRITTEN).exists():
+        raise UserError(f"{out} is not empty and holds no comparison: name another folder for it")
+    shutil.rmtree(out)

@@ -1,0 +1,139 @@
+"""Putting runs into the cells of a table without averaging what should not be averaged."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rnnbench.errors import UserError
+from rnnbench.records.record import Run
+from rnnbench.records.sweep import distinguishing, short_label
+
+UNKNOWN = "-"  # label of runs that do not say
+
+
+def nearest(name: str, names: Iterable[str], count: int = 3) -> str:
+    """``did you mean a, b?``, or, where nothing is near, ``choose one of`` all names."""
+    names = sorted({str(n) for n in names})
+    near = difflib.get_close_matches(str(name), names, count, cutoff=0.5)
+    # A last part is how people name a nested key.
+    near += [n for n in names if n.rsplit(".", 1)[-1] == name and n not in near]
+    if near:
+        return f"did you mean {', '.join(near[:count])}?"
+    listed = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    return f"choose one of {listed}"
+
+
+def settings(run: Run) -> dict[str, Any]:
+    """What must be the same in all runs that are averaged: everything that a run was told but its seed."""
+    values = {key: value for key, value in run.job.hparams.items() if key != "seed"}
+    values |= {"model": run.job.model, "dataset": run.job.dataset}
+    if run.record is None:
+        return values
+    versions = {f"versions.{name}": version for name, version in run.record["versions"].items()}
+    files = {f"data_sha256.{name}": digest[:8] for name, digest in run.record["data_sha256"].items()}
+    return values | versions | files | {"engine": run.record["engine"], "precision": run.record["precision"]}
+
+
+def data_key(run: Run) -> Hashable:
+    """Equal in two runs that saw the same data, in the same order under the same seed."""
+    values = settings(run)
+    return tuple(sorted((key, str(value)) for key, value in values.items() if _is_data(key)))
+
+
+def _is_data(key: str) -> bool:
+    return key == "dataset" or key.startswith(("dataset.", "data_sha256.")) or key == "versions.dataset"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Rows or columns: the name of the field (or fields, with commas) and, in order, the labels."""
+
+    name: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Runs in cells.
+
+    Attributes:
+        rows: with as many labels as it takes to keep different settings apart.
+        cols: one label for each value of the field.
+        cells: ``(row, column)`` to runs; empty cells are absent.
+        base: row label to the label it would have if nothing had to be kept apart.
+        split_by: the settings by which rows were kept apart.
+    """
+
+    rows: Axis
+    cols: Axis
+    cells: dict[tuple[str, str], list[Run]]
+    base: dict[str, str]
+    split_by: tuple[str, ...]
+
+
+def arrange(runs: Sequence[Run], rows: str, cols: str) -> Grid:
+    """Put ``runs`` into cells by two fields; a row whose cells would mix settings becomes several.
+
+    Args:
+        runs: at least one.
+        rows: any field of ``Run.fields()``: ``model``, ``seed``, ``optimizer.lr``, ...; several with commas.
+        cols: another, or others.
+
+    Raises:
+        UserError: no runs, or a field that no run has.
+    """
+    if not runs:
+        raise UserError("no runs to make a table of: train some first, or name another folder")
+    if rows == cols:
+        raise UserError(f"rows and cols are both {rows!r}: choose two different fields")
+    known = [run.fields() for run in runs]
+    row_values, col_values = _values(known, "rows", rows), _values(known, "cols", cols)
+    placed = list(zip(row_values, col_values, runs))
+    raw: dict[tuple[str, str], list[Run]] = {}
+    for row, col, run in placed:
+        raw.setdefault((_text(row), _text(col)), []).append(run)
+    keys = distinguishing([settings(r) for r in cell] for cell in raw.values())
+    cells: dict[tuple[str, str], list[Run]] = {}
+    base: dict[str, str] = {}
+    for row, col, run in _in_order(placed):
+        label = _text(row)
+        extra = short_label(settings(run), keys)
+        full = f"{label} ({extra})" if extra else label
+        base[full] = label
+        cells.setdefault((full, _text(col)), []).append(run)
+    row_labels = tuple(dict.fromkeys(row for row, _ in cells))
+    col_labels = tuple(dict.fromkeys(_text(col) for col in _ordered([col for _, col, _ in placed])))
+    return Grid(Axis(rows, row_labels), Axis(cols, col_labels), cells, base, tuple(keys))
+
+
+def _values(known: Sequence[dict[str, Any]], option: str, names: str) -> list[Any]:
+    """The value of a field in each run; of several fields, their values in one text."""
+    fields = [name.strip() for name in names.split(",")]
+    for field in fields:
+        if not any(field in values for values in known):
+            every = {name for values in known for name in values}
+            raise UserError(f"{option}={field}: no run has such a field; {nearest(field, every)}")
+    if len(fields) == 1:
+        return [values.get(fields[0]) for values in known]
+    return [", ".join(_text(values.get(field)) for field in fields) for values in known]
+
+
+def _text(value: Any) -> str:
+    return UNKNOWN if value is None else str(value)
+
+
+def _ordered(values: Sequence[Any]) -> list[Any]:
+    """Numbers by size, anything else in the order in which it came; None last."""
+    distinct = list(dict.fromkeys(values))
+    present = [value for value in distinct if value is not None]
+    if all(isinstance(value, int | float) for value in present):
+        present.sort()
+    return present + [None] * (None in distinct)
+
+
+def _in_order(placed: Sequence[tuple[Any, Any, Run]]) -> list[tuple[Any, Any, Run]]:
+    rank = {value: i for i, value in enumerate(_ordered([row for row, _, _ in placed]))}
+    return sorted(placed, key=lambda entry: rank[entry[0]])

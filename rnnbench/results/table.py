@@ -1,0 +1,275 @@
+"""The one table object, made from records alone; ``results.formats`` prints it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import fmean
+from typing import Any
+
+from rnnbench.errors import UserError
+from rnnbench.records.record import SPLITS, Run
+from rnnbench.results.group import Axis, Grid, arrange, data_key, nearest
+from rnnbench.results.notes import notes
+from rnnbench.results.published import Published, read_published
+from rnnbench.results.statistics import Interval, Sample, best_of_row, mean_interval
+from rnnbench.results.verdict import Verdict, verdict
+
+BASELINE = "baseline"
+COSTS = ("parameters", "seconds", "steps_per_second", "peak_memory_bytes")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What the runs of one row and column came to.
+
+    Attributes:
+        metric: what is shown; None while no run says.
+        mode: whether less (``min``) or more (``max``) of it is better; None when the records do not say.
+        values: of the finished runs, by the order of runs.
+        interval: None without values.
+        total: runs asked for.
+        missing: what became of the others: status to number; ``no number`` for a metric that is not finite.
+        best: not significantly worse than the best of those it is compared with.
+        costs: means over the finished runs: backbone parameters, seconds, steps per second, peak memory in bytes.
+        published: the number of a paper.
+        verdict: on it; None when a run failed or diverged.
+        baseline: whether this is no run but the best prediction that ignores the input.
+    """
+
+    metric: str | None = None
+    mode: str | None = None
+    values: tuple[float, ...] = ()
+    interval: Interval | None = None
+    total: int = 0
+    missing: Mapping[str, int] = field(default_factory=dict)
+    best: bool = False
+    costs: Mapping[str, float | None] = field(default_factory=dict)
+    published: Published | None = None
+    verdict: Verdict | None = None
+    baseline: bool = False
+
+    @property
+    def sound(self) -> bool:
+        """Whether no run failed, diverged or ended without a number: else it gets no mark and no verdict."""
+        return not any(self.missing.get(status) for status in ("failed", "diverged", "no number"))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows, columns and cells.
+
+    Attributes:
+        rows: in order; the baseline comes last.
+        cols: in order.
+        cells: ``(row, column)`` to cell; empty ones are absent.
+        split: which part of the data the metrics are of.
+        notes: what a reader must know, a sentence each.
+    """
+
+    rows: Axis
+    cols: Axis
+    cells: Mapping[tuple[str, str], Cell]
+    split: str
+    notes: tuple[str, ...]
+
+    def row(self, label: str) -> list[Cell]:
+        """The cells of a row that are not empty, by columns."""
+        return [self.cells[label, col] for col in self.cols.labels if (label, col) in self.cells]
+
+    def col(self, label: str) -> list[Cell]:
+        """The cells of a column that are not empty, by rows."""
+        return [self.cells[row, label] for row in self.rows.labels if (row, label) in self.cells]
+
+
+def build(
+    runs: Sequence[Run],
+    rows: str = "model",
+    cols: str = "dataset",
+    metric: str | None = None,
+    split: str = "test",
+    published: Iterable[Published | Mapping[str, Any]] = (),
+) -> Table:
+    """The table of ``runs``.
+
+    Runs are averaged over seeds and nothing else: where a cell would mix other settings, its row becomes several.
+    Models are compared within a column, or within a row where rows are data sets, and only on the same data.
+
+    Args:
+        runs: of any status.
+        rows: any field of a run (``model``, ``seed``, ``optimizer.lr``, ...), or several with commas.
+        cols: another, or others.
+        metric: shown; by default each data set's primary metric.
+        split: ``train``, ``valid`` or ``test``.
+        published: numbers of a paper, see ``results.published``. A row that has not been run yet is added.
+
+    Raises:
+        UserError: no runs; an unknown row, column, metric or split.
+    """
+    if split not in SPLITS:
+        raise UserError(f"split={split}: choose one of {', '.join(SPLITS)}")
+    grid = arrange(runs, rows, cols)
+    _check_metric(runs, metric, split)
+    cells = {place: _cell(members, runs, metric, split) for place, members in grid.cells.items()}
+    cells = _mark(grid, cells, split)
+    grid, cells = _with_published(grid, cells, [_as_published(entry) for entry in published])
+    if split == "test":
+        grid, cells = _with_baseline(grid, cells)
+    table = Table(grid.rows, grid.cols, cells, split, ())
+    return replace(table, notes=tuple(notes(table, grid)))
+
+
+def _check_metric(runs: Sequence[Run], metric: str | None, split: str) -> None:
+    names = {name for run in runs if run.record for name in run.record["metrics"].get(split, {})}
+    if metric is not None and names and metric not in names:
+        raise UserError(f"metric={metric}: no run has it on {split}; {nearest(metric, names)}")
+
+
+def _cell(members: Sequence[Run], runs: Sequence[Run], metric: str | None, split: str) -> Cell:
+    metric = metric or _primary(members[0].job.dataset, runs)
+    values = [run.metric(split, metric) if run.status == "finished" and metric else None for run in members]
+    numbers = tuple(value for value in values if value is not None)
+    outcomes = [("no number" if r.status == "finished" else r.status) for r, v in zip(members, values) if v is None]
+    return Cell(
+        metric=metric,
+        mode=_mode(metric, members) or _mode(metric, runs),
+        values=numbers,
+        interval=mean_interval(numbers) if numbers else None,
+        total=len(members),
+        missing=dict(sorted(Counter(outcomes).items())),
+        costs=_costs([run for run in members if run.status == "finished"]),
+    )
+
+
+def _primary(dataset: str, runs: Sequence[Run]) -> str | None:
+    names = {run.record["primary_metric"] for run in runs if run.record and run.job.dataset == dataset}
+    if len(names) > 1:
+        raise UserError(f"runs on {dataset} are judged by {' and '.join(sorted(names))}: choose one with metric=")
+    return names.pop() if names else None
+
+
+def _mode(metric: str | None, runs: Sequence[Run]) -> str | None:
+    modes = {run.record["metric_modes"].get(metric) for run in runs if run.record} - {None}
+    if not modes:
+        return "min" if metric == "loss" else None
+    return modes.pop() if len(modes) == 1 else None
+
+
+def _costs(runs: Sequence[Run]) -> dict[str, float | None]:
+    records = [run.record for run in runs if run.record]
+    found = {key: [r[key] for r in records if r[key] is not None] for key in COSTS[1:]}
+    found["parameters"] = [r["parameters"]["backbone"] for r in records if "backbone" in r["parameters"]]
+    return {key: fmean(found[key]) if found[key] else None for key in COSTS}
+
+
+def _mark(grid: Grid, cells: Mapping[tuple[str, str], Cell], split: str) -> dict[tuple[str, str], Cell]:
+    """Mark the best among the cells of a column (a row, where rows are data sets) that saw the same data."""
+    compared: dict[Any, list[tuple[str, str]]] = {}
+    for (row, col), members in grid.cells.items():
+        line = grid.base[row] if grid.rows.name == "dataset" else col
+        compared.setdefault((line, _data(members), cells[row, col].metric), []).append((row, col))
+    marked = dict(cells)
+    for places in compared.values():
+        samples = [_sample(cells[place], grid.cells[place], split) for place in places]
+        mode = cells[places[0]].mode
+        marks = best_of_row(samples, mode) if mode else [False] * len(places)
+        for place, best in zip(places, marks):
+            marked[place] = replace(cells[place], best=best)
+    return marked
+
+
+def _data(members: Sequence[Run]) -> Any:
+    """The data of a cell; a run without a record cannot name its files."""
+    recorded = [run for run in members if run.record]
+    return data_key((recorded or members)[0])
+
+
+def _sample(cell: Cell, members: Sequence[Run], split: str) -> Sample | None:
+    if not cell.sound or cell.metric is None:
+        return None
+    found = [(run, run.metric(split, cell.metric)) for run in members if run.status == "finished"]
+    unique = len({run.job.seed for run, _ in found}) == len(found)
+    values = {run.job.seed if unique else run.job.identity: v for run, v in found if v is not None}
+    return Sample(values, _data(members)) if values else None
+
+
+def _as_published(entry: Published | Mapping[str, Any]) -> Published:
+    return entry if isinstance(entry, Published) else read_published([entry])[0]
+
+
+def _with_published(
+    grid: Grid, cells: dict[tuple[str, str], Cell], published: Sequence[Published]
+) -> tuple[Grid, dict[tuple[str, str], Cell]]:
+    rows = list(grid.rows.labels)
+    for number in published:
+        if number.col not in grid.cols.labels:
+            known = nearest(number.col, grid.cols.labels)
+            raise UserError(f"published number of {number.row}: no column {number.col!r}; {known}")
+        targets = [row for row in rows if row == number.row or grid.base.get(row) == number.row]
+        if not targets:
+            targets = [number.row]
+            rows.append(number.row)
+        for row in targets:
+            cell = cells.get((row, number.col), Cell(metric=number.metric))
+            if cell.metric in (None, number.metric):
+                ours = _verdict(cell, number)
+                cells[row, number.col] = replace(cell, metric=number.metric, published=number, verdict=ours)
+    return replace(grid, rows=replace(grid.rows, labels=tuple(rows))), cells
+
+
+def _verdict(cell: Cell, number: Published) -> Verdict | None:
+    if not cell.sound or not cell.values or cell.mode is None:
+        return None
+    return verdict(
+        cell.values,
+        number.value,
+        mode=cell.mode,
+        runs_averaged=number.runs_averaged,
+        rounding=number.rounding,
+        scale=number.scale,
+    )
+
+
+def _with_baseline(grid: Grid, cells: dict[tuple[str, str], Cell]) -> tuple[Grid, dict[tuple[str, str], Cell]]:
+    """Add the baseline of each data set: as a row, or as a column where rows are data sets."""
+    across = grid.rows.name == "dataset"
+    found: dict[tuple[str, Any], Cell] = {}
+    for (row, col), members in grid.cells.items():
+        baseline = _baseline(cells[row, col].metric, members)
+        if baseline is not None:
+            found.setdefault((row if across else col, _data(members)), baseline)
+    if not found:
+        return grid, cells
+    # Several data sets in one line: a baseline for each, by name.
+    several = len({line for line, _ in found}) < len(found)
+    names = _baseline_names(grid) if several else {}
+    added = {}
+    for (line, data), cell in found.items():
+        label = f"{BASELINE} ({names[data]})" if several else BASELINE
+        added[(line, label) if across else (label, line)] = cell
+    extra = tuple(dict.fromkeys(place[1 if across else 0] for place in added))
+    if across:
+        return replace(grid, cols=replace(grid.cols, labels=grid.cols.labels + extra)), cells | added
+    return replace(grid, rows=replace(grid.rows, labels=grid.rows.labels + extra)), cells | added
+
+
+def _baseline(metric: str | None, members: Sequence[Run]) -> Cell | None:
+    """The mean over the runs, because data made from a run's seed have a baseline of their own."""
+    records = [run.record for run in members if run.record]
+    values = [r["baseline"][metric] for r in records if metric in (r["baseline"] or {})]
+    if not values:
+        return None
+    mean = Interval(fmean(values), None, None, None, 1)
+    return Cell(metric=metric, mode=_mode(metric, members), interval=mean, values=(mean.mean,), baseline=True)
+
+
+def _baseline_names(grid: Grid) -> dict[Any, str]:
+    """A name for each data: the data set's, numbered where settings make several of it."""
+    names = {_data(members): members[0].job.dataset for members in grid.cells.values()}
+    times = Counter(names.values())
+    seen: Counter[str] = Counter()
+    for data, name in names.items():
+        seen[name] += 1
+        names[data] = f"{name} {seen[name]}" if times[name] > 1 else name
+    return names

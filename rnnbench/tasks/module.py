@@ -1,0 +1,254 @@
+"""The one LightningModule: a model, a task and an optimiser, and the series that a run's record keeps.
+
+Everything that a mid-epoch resume needs lives in the checkpoint: metric states, sums and the series themselves.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+from rnnbench.data.spec import Batch, DataSpec
+from rnnbench.tasks.task import Task, scored
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+SchedulerFactory = Callable[[torch.optim.Optimizer], Any]
+
+
+class Diverged(Exception):
+    """The training loss is no longer a number; the run ends, and that is its result."""
+
+
+class SequenceModule(L.LightningModule):
+    """Trains ``model`` on ``task``.
+
+    Args:
+        model: called with ``(inputs_BTI, lengths_B)``; gives ``(B, O)`` or ``(B, T, O)``.
+        task: loss and metrics.
+        spec: sizes of the data.
+        optimizer: called with the parameters.
+        scheduler: called with the optimiser, stepped once an epoch; None for a constant rate.
+        clip_norm: the total gradient norm is rescaled to this when larger.
+        clip_value: each gradient element is clamped to this magnitude.
+        weight_noise: standard deviation of Gaussian noise on every weight during forward and backward (Graves 2011).
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        task: Task,
+        spec: DataSpec,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory | None = None,
+        *,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        weight_noise: float = 0.0,
+    ):
+        super().__init__()
+        self.model = model
+        self.task = task
+        self.spec = spec
+        self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.clip_norm, self.clip_value, self.weight_noise = clip_norm, clip_value, weight_noise
+        self.train_metrics = task.metrics(spec)
+        self.valid_metrics = task.metrics(spec)
+        self.train_metrics.persistent(True)
+        for name in ("loss_sum", "grad_norm_sum", "batches"):
+            self.register_buffer(name, torch.zeros(()))
+        self.series: dict[str, list[float | None]] = {}
+        self.sequences, self.train_seconds = 0, 0.0
+        self.seconds_before, self._started = 0.0, time.perf_counter()
+        self._clean_weights: list[Tensor] = []
+        self._valid: dict[str, float] = {}
+        self._scheduler_state: dict[str, Any] | None = None
+        self._tick = 0.0
+
+    @property
+    def monitor(self) -> str:
+        """The logged name of the metric that selects."""
+        return f"valid/{self.task.primary}"
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Outputs ``(B, O)`` or ``(B, T, O)``."""
+        return self.model(batch.inputs_BTI, batch.lengths_B)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Mean loss over the scored positions of the batch."""
+        outputs_NO, targets_N = scored(self(batch), batch, self.spec.per_step)
+        losses_N = self.task.losses(outputs_NO, targets_N)
+        loss = losses_N.mean()
+        with torch.no_grad():
+            self.loss_sum += loss.detach()
+            self.batches += 1
+            self.sequences += len(batch)
+            self.task.update(self.train_metrics, outputs_NO.detach(), targets_N, losses_N.detach())
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Add a validation batch to the metrics."""
+        outputs_NO, targets_N = scored(self(batch), batch, self.spec.per_step)
+        self.task.update(self.valid_metrics, outputs_NO, targets_N, self.task.losses(outputs_NO, targets_N))
+
+    # --- weights, noise, gradients
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Put noise on the weights; the clean ones come back before the optimiser looks at them."""
+        self._tick = time.perf_counter()
+        if self.weight_noise:
+            weights = [p for p in self.parameters() if p.requires_grad]
+            with torch.no_grad():
+                self._clean_weights = [p.clone() for p in weights]
+                for p in weights:
+                    p.add_(torch.randn_like(p), alpha=self.weight_noise)
+
+    def on_after_backward(self) -> None:
+        """Take the noise off again."""
+        if self.weight_noise:
+            weights = [p for p in self.parameters() if p.requires_grad]
+            with torch.no_grad():
+                torch._foreach_copy_(weights, self._clean_weights)
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: Any = None, gradient_clip_algorithm: Any = None
+    ) -> None:
+        """Measure the gradient norm, then clip as configured."""
+        grads = [p.grad for p in self.parameters() if p.grad is not None]
+        norm = nn.utils.get_total_norm(grads)
+        self.grad_norm_sum += norm
+        if self.clip_norm is not None:
+            nn.utils.clip_grads_with_norm_(self.parameters(), self.clip_norm, norm)
+        if self.clip_value is not None:
+            nn.utils.clip_grad_value_(self.parameters(), self.clip_value)
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Stop at a loss that is not finite: at once on the CPU, within 50 steps where looking costs a wait."""
+        self.train_seconds += time.perf_counter() - self._tick
+        if self.device.type == "cpu" or batch_idx % 50 == 0:
+            self._check_finite()
+
+    def _check_finite(self) -> None:
+        if not torch.isfinite(self.loss_sum):
+            raise Diverged(f"loss not finite at step {self.global_step}")
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The optimiser; its schedule is stepped by ``on_train_epoch_end``.
+
+        Lightning would step a schedule that watches validation only after the epoch's checkpoint is saved, and not
+        again on resume.
+        """
+        optimizer = self.make_optimizer([p for p in self.parameters() if p.requires_grad])
+        self.scheduler = None if self.make_scheduler is None else self.make_scheduler(optimizer)
+        return optimizer
+
+    def on_train_start(self) -> None:
+        """Take the schedule up where it stood; the optimiser has its rate back already."""
+        if self._scheduler_state is not None and self.scheduler is not None:
+            self.scheduler.load_state_dict(self._scheduler_state)
+        self._draw_series()
+
+    def _step_schedule(self) -> None:
+        if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            if self.monitor in self._valid:
+                cost = self._valid[self.monitor]
+                self.scheduler.step(cost if self.task.modes[self.task.primary] == "min" else -cost)
+        elif self.scheduler is not None:
+            self.scheduler.step()
+
+    # --- series
+
+    def on_validation_epoch_end(self) -> None:
+        """Log validation metrics, which early stopping, schedules and the choice of weights watch."""
+        values = {f"valid/{k}": v for k, v in self.valid_metrics.compute().items()}
+        self.valid_metrics.reset()
+        self.log_dict(values)
+        self._valid = {k: float(v) for k, v in values.items()}
+
+    def on_train_epoch_end(self) -> None:
+        """Close the epoch: one point of every series."""
+        self._check_finite()
+        train = {f"train/{k}": float(v) for k, v in self.train_metrics.compute().items()}
+        n = max(float(self.batches), 1.0)
+        self.train_seconds = max(self.train_seconds, 1e-9)  # a clock may stand still over one tiny step
+        point = {
+            "train/loss": float(self.loss_sum) / n,
+            **train,
+            "lr": float(self.trainer.optimizers[0].param_groups[0]["lr"]),
+            "grad_norm": float(self.grad_norm_sum) / n,
+            "sequences_per_second": self.sequences / self.train_seconds,
+            "steps_per_second": n / self.train_seconds,
+        }
+        self.log_dict(point)
+        self._append({"epoch": self.current_epoch + 1, "step": self.global_step, **point, **self._valid})
+        self._step_schedule()
+        self._valid = {}
+        self.train_metrics.reset()
+        for total in (self.loss_sum, self.grad_norm_sum, self.batches):
+            total.zero_()
+        self.sequences, self.train_seconds = 0, 0.0
+
+    def _append(self, point: dict[str, float]) -> None:
+        done = len(self.series.get("epoch", ()))
+        for key in {**self.series, **point}:
+            self.series.setdefault(key, [None] * done).append(point.get(key))
+
+    def _draw_series(self) -> None:
+        """Give a logger that starts anew the points of earlier attempts."""
+        for i, step in enumerate(self.series.get("step", ())):
+            point = {k: v[i] for k, v in self.series.items() if k != "step" and v[i] is not None}
+            for logger in self.loggers:
+                logger.log_metrics(point, step=int(step or 0) - 1)  # Lightning counts the points it logs from zero
+
+    @property
+    def seconds(self) -> float:
+        """Since the start of the run, over all attempts that left a checkpoint."""
+        return self.seconds_before + time.perf_counter() - self._started
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what this object counts beside its weights."""
+        checkpoint["rnnbench"] = {
+            "series": self.series,
+            "sequences": self.sequences,
+            "train_seconds": self.train_seconds,
+            "seconds": self.seconds,
+            "valid": self._valid,
+            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take it back."""
+        kept = checkpoint["rnnbench"]
+        self.series = {k: list(v) for k, v in kept["series"].items()}
+        self.sequences, self.train_seconds = kept["sequences"], kept["train_seconds"]
+        self.seconds_before, self._valid = kept["seconds"], kept["valid"]
+        self._scheduler_state = kept["scheduler"]
+
+
+@torch.no_grad()
+def evaluate(module: SequenceModule, batches: Iterable[Batch], constant: Tensor | None = None) -> dict[str, float]:
+    """Metrics, and ``loss``, of the module's weights over ``batches``.
+
+    ``constant`` (O,) replaces the model's outputs: the score of a prediction that ignores its input.
+    """
+    module.eval()
+    metrics = module.task.metrics(module.spec).to(module.device)
+    loss_sum, count = 0.0, 0
+    for batch in batches:
+        moved = batch.to(module.device)
+        if constant is None:
+            raw = module(moved)
+        else:
+            lead = moved.inputs_BTI.shape[: 2 if module.spec.per_step else 1]
+            raw = constant.to(moved.inputs_BTI).expand(*lead, -1)
+        outputs_NO, targets_N = scored(raw, moved, module.spec.per_step)
+        losses_N = module.task.losses(outputs_NO, targets_N)
+        module.task.update(metrics, outputs_NO, targets_N, losses_N)
+        loss_sum, count = loss_sum + float(losses_N.double().sum()), count + len(losses_N)
+    if not count:
+        return {}
+    return {"loss": loss_sum / count, **{k: float(v) for k, v in metrics.compute().items()}}

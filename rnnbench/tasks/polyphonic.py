@@ -1,0 +1,49 @@
+"""Next frame of a piano roll: independent notes (Boulanger-Lewandowski et al. 2012, Chung et al. 2014)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics.classification import BinaryF1Score
+
+from rnnbench.data.spec import DataSpec
+from rnnbench.tasks.task import Task
+
+
+class Polyphonic(Task):
+    """Bernoulli negative log-likelihood in nats, summed over notes and averaged over all frames of the split.
+
+    Args:
+        name: the name of the task.
+    """
+
+    primary: ClassVar[str] = "nll"
+    modes: ClassVar[dict[str, str]] = {"nll": "min", "f1": "max"}
+
+    def __init__(self, name: str = "polyphonic"):
+        super().__init__(name)
+
+    def losses(self, outputs_NO: Tensor, targets_N: Tensor) -> Tensor:
+        """Sum over notes of the binary cross-entropy of a frame."""
+        return F.binary_cross_entropy_with_logits(outputs_NO, targets_N, reduction="none").sum(-1)
+
+    def metrics(self, spec: DataSpec) -> MetricCollection:
+        """nll per frame; F1 over all notes at a threshold of one half."""
+        return MetricCollection(
+            {"nll": MeanMetric(nan_strategy="disable"), "f1": BinaryF1Score(validate_args=False)},
+            compute_groups=False,
+        )
+
+    def update(self, metrics: MetricCollection, outputs_NO: Tensor, targets_N: Tensor, losses_N: Tensor) -> None:
+        """Add frames."""
+        metrics.update(preds=(outputs_NO > 0).int(), target=targets_N.int(), value=losses_N)
+
+    def constant(self, targets_N: Tensor) -> Tensor:
+        """Logits of each note's own frequency (with half a count added on either side)."""
+        n = len(targets_N)
+        p = (targets_N.double().sum(0) + 0.5) / (n + 1)
+        return torch.logit(p)

@@ -1,0 +1,154 @@
+"""What a run adds to Lightning: exact resume, which weights count, and an end that loses nothing."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, Checkpoint
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from rnnbench.data.seeding import derive
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM arrived; the run's state is saved and the same command goes on from there."""
+
+
+class StopFlag:
+    """Set by the first SIGINT or SIGTERM; a second one acts as it would without us."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[StopFlag]:
+        """Install the handlers, where this thread may, and put the old ones back."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        try:
+            before = {n: signal.signal(n, self._note) for n in numbers}
+        except ValueError:  # only the main thread may; elsewhere the process's own handlers stay
+            before = {}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _note(self, number: int, frame: Any) -> None:
+        if self.signal is not None:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.signal = number
+
+    def check(self) -> None:
+        """Raise :class:`Interrupted` once the flag is set."""
+        if self.signal is not None:
+            raise Interrupted(signal.Signals(self.signal).name)
+
+
+class ExactResume(Callback):
+    """Makes a resumed run equal the uninterrupted one, bit for bit on the same machine and thread count.
+
+    Lightning restarts an epoch's loader at its first batch and keeps no generator state. Here order depends on (seed,
+    epoch) alone, batches already seen are skipped, and randomness inside a step is seeded by the step's number.
+    """
+
+    def __init__(self, seed: int):
+        self.seed = seed
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Skip what the interrupted epoch has already seen."""
+        loader: Any = trainer.train_dataloader
+        loader.skip = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+
+    def on_train_batch_start(self, trainer: L.Trainer, module: L.LightningModule, batch: Any, batch_idx: int) -> None:
+        """Seed dropout and noise of this step."""
+        torch.manual_seed(derive(self.seed, "step", trainer.global_step))
+
+
+class Selection(Checkpoint):
+    """Saves the state to resume from and the weights that will be tested, and stops when patience is over.
+
+    Args:
+        folder: where ``last.ckpt`` (everything) and ``selected.ckpt`` (weights) go.
+        rule: ``best`` on validation, or ``last``.
+        monitor: the logged validation metric; ``mode`` says whether less (``min``) or more (``max``) is better.
+        patience: evaluations without an improvement of more than ``min_delta`` before training stops; None: never.
+        every: epochs between saved states.
+        stop: asked before every step.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        rule: str,
+        monitor: str,
+        mode: str,
+        patience: int | None,
+        min_delta: float,
+        every: int,
+        stop: StopFlag,
+    ):
+        self.folder, self.rule, self.monitor, self.sign = folder, rule, monitor, 1 if mode == "min" else -1
+        self.patience, self.min_delta, self.every, self.stop = patience, min_delta, every, stop
+        self.state: dict[str, Any] = {"best": None, "patient_best": None, "epoch": 0, "step": 0, "waited": 0}
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """A run whose patience was over when it was cut off trains no further."""
+        trainer.should_stop = self._out_of_patience()
+
+    def on_train_batch_start(self, trainer: L.Trainer, module: L.LightningModule, batch: Any, batch_idx: int) -> None:
+        """The one place inside an epoch where a run may be interrupted: between two steps."""
+        self.stop.check()
+
+    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Judge the epoch, then save."""
+        value = trainer.callback_metrics.get(self.monitor)
+        validated = value is not None and (trainer.current_epoch + 1) % trainer.check_val_every_n_epoch == 0
+        better = validated and self._judge(float(value), trainer)
+        if self.rule == "last" or better:
+            if self.rule == "last":
+                self.state |= {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
+            trainer.save_checkpoint(self.folder / "selected.ckpt", weights_only=True)
+        trainer.should_stop = trainer.should_stop or self._out_of_patience()
+        last = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        if last or self.stop.signal is not None or (trainer.current_epoch + 1) % self.every == 0:
+            trainer.save_checkpoint(self.folder / "last.ckpt")
+        self.stop.check()
+
+    def on_exception(self, trainer: L.Trainer, module: L.LightningModule, exception: BaseException) -> None:
+        """An interrupted epoch is saved where it stands."""
+        if isinstance(exception, (Interrupted, SIGTERMException)):
+            trainer.save_checkpoint(self.folder / "last.ckpt")
+
+    def _judge(self, value: float, trainer: L.Trainer) -> bool:
+        cost = self.sign * value if math.isfinite(value) else math.inf
+        patient = self.state["patient_best"]
+        if patient is None or cost < patient - self.min_delta:
+            self.state |= {"patient_best": cost, "waited": 0}
+        else:
+            self.state["waited"] += 1
+        if self.state["best"] is not None and cost >= self.state["best"]:
+            return False
+        self.state["best"] = cost
+        if self.rule == "best":
+            self.state |= {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
+        return True
+
+    def _out_of_patience(self) -> bool:
+        return self.patience is not None and self.state["waited"] >= self.patience
+
+    def state_dict(self) -> dict[str, Any]:
+        """Kept in ``last.ckpt``."""
+        return dict(self.state)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Taken back on resume."""
+        self.state = dict(state_dict)

@@ -1,0 +1,139 @@
+"""``rnnbench train``: Hydra's grammar and flags, our errors, one run or a sweep."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rnnbench.training.compose import CONFIG_NAME, Composer, any_budget
+
+INTERRUPTED = 130
+FAILED = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended: exit code, the folder of its sweep, and why not every job was run."""
+
+    code: int
+    sweep: Path | None = None
+    stopped: str | None = None
+
+
+def main(arguments: Sequence[str]) -> Outcome:
+    """Run ``rnnbench train arguments``; the exit code is 0, 1 when a job failed, 2 for a mistake, 130 when stopped."""
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+    parser.prog = "rnnbench train"
+    args = parser.parse_intermixed_args(list(arguments))
+    composer = Composer(args.config_dir, args.config_name or CONFIG_NAME)
+    if _told(composer, parser, args):
+        return Outcome(0)
+    overrides = [any_budget(o) for o in args.overrides]
+    if args.multirun:
+        return sweep(composer, overrides, ["rnnbench", "train", *arguments])
+    return Outcome(single(composer, overrides))
+
+
+def _told(composer: Composer, parser: argparse.ArgumentParser, args: argparse.Namespace) -> bool:
+    """Answer Hydra's own questions: help, configuration, plugins, completion."""
+    hydra, name = composer.hydra, composer.config_name
+    with composer.explained(args.overrides):
+        if args.help:
+            hydra.app_help(config_name=name, args_parser=parser, args=args)
+        elif args.hydra_help:
+            hydra.hydra_help(config_name=name, args_parser=parser, args=args)
+        elif args.cfg:
+            hydra.show_cfg(name, args.overrides, args.cfg, args.package, args.resolve)
+        elif args.info:
+            hydra.show_info(args.info, config_name=name, overrides=args.overrides)
+        elif args.shell_completion:
+            hydra.shell_completion(config_name=name, overrides=args.overrides)
+        else:
+            return False
+    return True
+
+
+def single(composer: Composer, overrides: Sequence[str]) -> int:
+    """One run, with a progress bar."""
+    from rnnbench.training.plan import make_plan
+
+    cfg = composer.one(overrides)
+    plan = make_plan(cfg, overrides)
+    if cfg.dry_run:
+        return _list_jobs([plan])
+    from rnnbench.records.store import RunDirectory
+    from rnnbench.training.callbacks import Interrupted, StopFlag
+    from rnnbench.training.run import run
+
+    bar = {"auto": sys.stderr.isatty(), "bar": True}.get(plan.config["logger"]["progress"], False)
+    try:
+        with StopFlag().listening() as stop:
+            status, record = run(plan, stop, progress_bar=bar)
+    except (Interrupted, KeyboardInterrupt):
+        print(f"interrupted; the state is saved: the same command goes on from there\n{plan.path}")
+        return INTERRUPTED
+    if record is None:
+        failure = RunDirectory(plan.path).failure() or {}
+        print(failure.get("traceback", ""), file=sys.stderr)
+        print(f"failed: {failure.get('error')}\ntraceback kept in {plan.path / 'failure.json'}", file=sys.stderr)
+        return FAILED
+    _show_one(status, record)
+    print(f"\nrun:         {plan.path}\ntensorboard: tensorboard --host 127.0.0.1 --logdir {plan.path}")
+    return 0
+
+
+def _show_one(status: str, record: dict) -> None:
+    print(f"{record['model']} on {record['dataset']}, seed {record['seed']}: {status}")
+    for split, values in record["metrics"].items():
+        print(f"  {split:<6}" + "  ".join(f"{k} {v:.4g}" for k, v in values.items() if v is not None))
+    if record["baseline"]:
+        print("  constant prediction, test: " + "  ".join(f"{k} {v:.4g}" for k, v in record["baseline"].items()))
+    chosen = record["selection"]
+    print(f"  weights: {chosen['rule']} ({chosen['metric']}), epoch {chosen['epoch']} of {record['epochs']}")
+
+
+def sweep(composer: Composer, overrides: Sequence[str], command: Sequence[str]) -> Outcome:
+    """All jobs of a sweep."""
+    from rnnbench.training.sweep import pin_threads, plan_all
+
+    pin_threads()
+    master, jobs = composer.sweep(overrides)
+    plans = plan_all(composer, master, jobs)
+    if master.dry_run:
+        return Outcome(_list_jobs(plans))
+    return run_jobs(composer, master, jobs, plans, command)
+
+
+def run_jobs(composer: Composer, master: Any, jobs: Sequence[list[str]], plans: Sequence, command: list[str]) -> Outcome:
+    """Run planned jobs as one sweep."""
+    from rnnbench.training.callbacks import Interrupted
+    from rnnbench.training.sweep import open_sweep, run_sweep
+
+    folder = open_sweep(plans, command)
+    print(f"{len(folder.jobs)} jobs, {folder.path}", flush=True)
+    stopped = None
+    try:
+        run_sweep(composer, master, jobs, plans)
+    except (Interrupted, KeyboardInterrupt, SystemExit):
+        return Outcome(INTERRUPTED, folder.path, "interrupted")
+    except Exception as error:  # a launcher whose worker died; the records say which jobs are missing
+        stopped = f"the launcher stopped: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    return Outcome(FAILED if stopped else 0, folder.path, stopped)
+
+
+def _list_jobs(plans: Sequence) -> int:
+    """``dry_run=true``: what would run, and where."""
+    for i, plan in enumerate(plans, 1):
+        p, size = plan.parameters, plan.config["model"].get("hidden_size", "-")
+        print(
+            f"[{i}/{len(plans)}] {plan.job.model} {plan.job.dataset} seed {plan.job.seed}: hidden {size}, "
+            f"weights {p['backbone']:,} + head {p['head']:,}, engine {plan.engine}\n"
+            f"        {' '.join(plan.job.overrides) or '(defaults)'}\n        {plan.path}"
+        )
+    return 0

@@ -1,0 +1,117 @@
+"""Hydra without its entry point: overrides in, configurations out.
+
+Hydra's own entry exits 1 with several lines for a mistake and knows no subcommands, so ours drives the same loader,
+override grammar and launchers. Every mistake leaves here as one :class:`~rnnbench.errors.UserError`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from rnnbench import schema
+from rnnbench.errors import UserError
+from rnnbench.training.explain import explain
+
+CONFIG_NAME = "train"
+_BUDGET = re.compile(r"^budget=(.+)$")
+_PARAMS = re.compile(r"^params_(\d+(?:\.\d+)?)([kKmM]?)$")
+
+
+def packaged(folder: str) -> Path:
+    """``conf`` or ``experiments``: inside an installed wheel, or beside the package in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / folder
+    return inside if inside.is_dir() else package.parent / folder
+
+
+def any_budget(override: str) -> str:
+    """``budget=params_35k`` for any number, as a value of the one key that it sets."""
+    found = _BUDGET.match(override)
+    if not found:
+        return override
+    numbers = []
+    for choice in found[1].split(","):
+        size = _PARAMS.match(choice.strip())
+        if not size:
+            return override
+        numbers.append(str(round(float(size[1]) * {"": 1, "k": 1e3, "m": 1e6}[size[2].lower()])))
+    return f"budget.params={','.join(numbers)}"
+
+
+class Composer:
+    """A Hydra object over our configurations and, first, a user's own ``config_dir``."""
+
+    def __init__(self, config_dir: str | Path | None = None, config_name: str = CONFIG_NAME):
+        from hydra._internal.hydra import Hydra
+        from hydra._internal.utils import create_config_search_path
+        from hydra.core.config_search_path import SearchPathQuery
+
+        schema.register()
+        path = create_config_search_path(str(packaged("conf")))
+        if config_dir is not None:
+            folder = Path(config_dir).resolve()
+            if not folder.is_dir():
+                raise UserError(f"--config-dir {config_dir}: no such folder")
+            path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
+        self.config_name = config_name
+        self.hydra = Hydra.create_main_hydra2(task_name="rnnbench", config_search_path=path)
+
+    @contextmanager
+    def explained(self, overrides: Sequence[str]) -> Iterator[None]:
+        """Turn what Hydra and OmegaConf raise into one line."""
+        from hydra.errors import HydraException
+
+        try:
+            yield
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(explain(error, overrides, self.hydra.config_loader, self.config_name)) from error
+
+    def one(self, overrides: Sequence[str]) -> DictConfig:
+        """The configuration of one run, with its ``hydra`` node."""
+        from hydra.types import RunMode
+
+        with self.explained(overrides):
+            return self.hydra.compose_config(
+                config_name=self.config_name, overrides=list(overrides), run_mode=RunMode.RUN, with_log_configuration=False
+            )
+
+    def sweep(self, overrides: Sequence[str]) -> tuple[DictConfig, list[list[str]]]:
+        """The configuration of the sweep itself, and the overrides of each of its jobs."""
+        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+        from hydra.core.override_parser.overrides_parser import OverridesParser
+        from hydra.types import RunMode
+
+        with self.explained(overrides):
+            master = self.hydra.compose_config(
+                config_name=self.config_name,
+                overrides=list(overrides),
+                run_mode=RunMode.MULTIRUN,
+                with_log_configuration=False,
+            )
+            params = OmegaConf.select(master, "hydra.sweeper.params") or {}
+            task = [any_budget(f"{k}={v}") for k, v in params.items()] + list(master.hydra.overrides.task)
+            parsed = OverridesParser.create(config_loader=self.hydra.config_loader).parse_overrides(task)
+            return master, BasicSweeper.split_arguments(parsed, None)[0]
+
+    def job(self, master: DictConfig, overrides: Sequence[str]) -> DictConfig:
+        """The configuration of one job of a sweep, as the launcher will compose it."""
+        with self.explained(overrides):
+            return self.hydra.config_loader.load_sweep_config(master, list(overrides))
+
+
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """The configuration without ``hydra``, resolved, as plain containers."""
+    cfg = cfg.copy()
+    with open_dict(cfg):
+        cfg.pop("hydra", None)
+        cfg.pop("experiment", None)
+    container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    assert isinstance(container, dict)
+    return {str(k): v for k, v in container.items()}

@@ -1,0 +1,81 @@
+"""Hydra's and OmegaConf's exceptions in one line that names the key and the nearest valid names."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from omegaconf import DictConfig
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """``; did you mean …?`` with the closest valid names, or all of them where none is close."""
+    valid = sorted({str(v) for v in valid})
+    close = difflib.get_close_matches(name, valid, n=3, cutoff=0.6)
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    return f"; valid: {', '.join(valid)}" if valid else ""
+
+
+def explain(error: Exception, overrides: Sequence[str], loader: Any, config_name: str) -> str:
+    """One line for ``error``, raised while ``overrides`` were composed."""
+    causes = [error]
+    while (cause := causes[-1].__cause__) is not None and isinstance(cause, Exception):
+        causes.append(cause)
+    text = " ".join(str(causes[0]).split())
+    for pattern, form in (
+        (r"Could not override '([^']+)'\. No match in the defaults list", _unknown_group),
+        (r"Could not find '([^']+)/([^'/]+)'", _unknown_option),
+        (r"Could not override '([^']+)'", _unknown_key),
+        (r"Key '([^']+)' (?:is )?not in", _unknown_key),
+    ):
+        if found := re.search(pattern, text):
+            return form(found, loader, config_name, causes)
+    key = re.search(r"full_key: (\S+)", " ".join(str(c) for c in causes))
+    if key:
+        return f"{key[1]}: {_first_line(causes[-1])}"
+    if "Ambiguous value" in text:
+        override = re.search(r"argument '([^']+)'", text)
+        return f"{override[1] if override else text}: several values; give one, or add -m for a sweep"
+    return _first_line(causes[0])
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _unknown_group(found: re.Match[str], loader: Any, config_name: str, causes: list[Exception]) -> str:
+    groups = [g for g in loader.list_groups("") if g != "hydra"]
+    return f"{found[1]}: no such option group{nearest(found[1], groups + _keys(loader, config_name, ''))}"
+
+
+def _unknown_option(found: re.Match[str], loader: Any, config_name: str, causes: list[Exception]) -> str:
+    options = loader.get_group_options(found[1])
+    return f"{found[1]}={found[2]}: no such option{nearest(found[2], options)}"
+
+
+def _unknown_key(found: re.Match[str], loader: Any, config_name: str, causes: list[Exception]) -> str:
+    key = found[1]
+    inner = re.search(r"full_key: (\S+)", " ".join(str(c) for c in causes))
+    key = inner[1] if inner else key
+    parent, _, name = key.rpartition(".")
+    known = _keys(loader, config_name, parent)
+    if parent and not known:
+        return _unknown_key_of(parent, nearest(parent.split(".")[0], _keys(loader, config_name, "")))
+    return _unknown_key_of(key, nearest(name, known))
+
+
+def _unknown_key_of(key: str, hint: str) -> str:
+    return f"{key}: no such key{hint}"
+
+
+def _keys(loader: Any, config_name: str, parent: str) -> list[str]:
+    from hydra.types import RunMode
+    from omegaconf import OmegaConf
+
+    base = loader.load_configuration(config_name=config_name, overrides=[], run_mode=RunMode.RUN)
+    node = OmegaConf.select(base, parent) if parent else base
+    return [str(k) for k in node if k != "hydra"] if isinstance(node, DictConfig) else []

@@ -1,0 +1,65 @@
+"""Running what is missing of a paper: its stages, against the records that are committed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rnnbench.records.archive import read_archive, write_archive
+from rnnbench.records.identity import identity
+from rnnbench.records.load import load_run
+from rnnbench.records.paper import ARCHIVE, Paper
+from rnnbench.records.record import Run
+from rnnbench.training.command import Outcome, run_jobs
+from rnnbench.training.compose import Composer
+from rnnbench.training.plan import Plan
+from rnnbench.training.sweep import plan_all
+
+
+def recipe(science: dict) -> str:
+    """The identity of a run whatever engine carries it out: a committed record counts on every machine."""
+    return identity({k: v for k, v in science.items() if k != "engine"})
+
+
+def run_paper(paper: Paper, archive: Path, launcher: Sequence[str], train: bool = True) -> tuple[list[Run], Outcome | None]:
+    """Run every stage, as far as ``archive`` does not hold it, and add the new records to ``archive``.
+
+    Args:
+        paper: what to run.
+        archive: its records; made when absent.
+        launcher: overrides that choose where the jobs run.
+        train: False collects finished runs and trains nothing.
+
+    Returns:
+        the records of the paper, and how the last launch ended (None when nothing had to be run).
+    """
+    composer = Composer()
+    outcome = None
+    for stage in ("search", "report"):
+        records = read_archive(archive) if archive.exists() else []
+        overrides = paper.search_jobs() if stage == "search" else paper.report_jobs(records)
+        if not overrides:
+            break
+        master, _ = composer.sweep(launcher)
+        plans = plan_all(composer, master, overrides)
+        archived = {recipe(r.record["science"]) for r in records if r.record}
+        missing = [i for i, plan in enumerate(plans) if recipe(plan.science) not in archived]
+        if missing and train:
+            jobs = [overrides[i] for i in missing]
+            outcome = run_jobs(composer, master, jobs, [plans[i] for i in missing], ["rnnbench", "reproduce", paper.name])
+        _collect([plans[i] for i in missing], records, archive)
+        if outcome is not None and outcome.stopped:
+            break
+    return (read_archive(archive) if archive.exists() else []), outcome
+
+
+def _collect(plans: Sequence[Plan], records: list[Run], archive: Path) -> None:
+    """Add the runs of ``plans`` that have ended to the archive."""
+    new = [load_run(plan.path) for plan in plans if (plan.path / "result.json").exists()]
+    if new:
+        write_archive([*records, *new], archive)
+
+
+def default_archive(paper: Paper, quick: bool, runs_dir: Path) -> Path:
+    """The committed records, or for the quick form a file beside the runs."""
+    return runs_dir / "quick" / paper.name / ARCHIVE if quick else paper.folder / ARCHIVE

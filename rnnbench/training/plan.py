@@ -1,0 +1,240 @@
+"""From a composed configuration to a run that is ready to start: parts, sizes, identity, directory.
+
+Nothing here reads a data file or allocates a weight, so that a whole sweep is checked before its first job.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from rnnbench import schema
+from rnnbench.errors import UserError
+from rnnbench.models import Match, build_model, count_parameters, match_hidden_size
+from rnnbench.records.identity import flatten, identity, without_defaults
+from rnnbench.records.record import Job
+from rnnbench.records.store import RunDirectory, run_name
+from rnnbench.training.check import TARGETS, locate, problems
+from rnnbench.training.compose import plain
+
+# Where files lie and how many sequences are scored at once changes no result.
+NOT_SCIENCE = {"data_dir", "path", "eval_batch_size"}
+
+
+class Problems(UserError):
+    """Everything that is wrong with one configuration, a line each."""
+
+    def __init__(self, lines: Sequence[str]):
+        super().__init__("\n".join(lines))
+        self.lines = list(lines)
+
+
+@dataclass
+class Plan:
+    """One run, resolved. ``science`` holds what its results depend on, where that differs from the defaults."""
+
+    config: dict[str, Any]
+    dataset: Any
+    task: Any
+    backbone: Callable[..., Any]
+    optimizer: Callable[..., Any]
+    scheduler: Callable[..., Any] | None
+    parameters: dict[str, int]
+    state_size: int
+    engine: str
+    match: Match | None
+    versions: dict[str, int]
+    science: dict[str, Any]
+    job: Job
+
+    @property
+    def path(self) -> Path:
+        """The run's directory."""
+        return Path(self.config["paths"]["runs_dir"]) / self.job.directory
+
+
+def make_plan(cfg: DictConfig, overrides: Sequence[str] = ()) -> Plan:
+    """Check ``cfg`` and resolve it.
+
+    Raises:
+        Problems: with every mistake found, a line each.
+    """
+    try:
+        config = plain(cfg)
+    except OmegaConfBaseException as error:
+        raise Problems([" ".join(str(error).split())]) from error
+    if lines := problems(config):
+        raise Problems(lines)
+    dataset = _build("dataset", config["dataset"])()
+    task = _build("task", config["task"])()
+    if config["task"]["name"] != dataset.spec.task:
+        raise Problems([f"task={config['task']['name']}: dataset {dataset.name} poses {dataset.spec.task}"])
+    match = _solve_budget(config, dataset, task)
+    backbone = _build("model", config["model"])
+    model = _meta(backbone, dataset, task, "model")
+    optimizer, scheduler = _optimizer(config, model)
+    engine = getattr(model.backbone, "engine", "torch")
+    versions = _versions(config)
+    science = _science(config, dataset, engine, versions)
+    run = {"model": config["model"]["name"], "dataset": config["dataset"]["name"], "seed": config["seed"]}
+    run["identity"] = identity(science)
+    job = Job(directory=run_name(**run), overrides=list(overrides), hparams=hyperparameters(config), **run)
+    return Plan(
+        config=config,
+        dataset=dataset,
+        task=task,
+        backbone=backbone,
+        optimizer=optimizer,
+        scheduler=scheduler,
+        parameters=count_parameters(model),
+        state_size=model.backbone.state_size,
+        engine=engine,
+        match=match,
+        versions=versions,
+        science=science,
+        job=job,
+    )
+
+
+def _build(group: str, node: Mapping[str, Any]) -> Callable[..., Any]:
+    """A callable that builds the ``_target_`` of a group; its own ValueErrors become one line."""
+    from hydra.utils import instantiate
+
+    arguments = {k: v for k, v in node.items() if not (group == "model" and k == "name")}
+
+    def build(*args: Any, **extra: Any) -> Any:
+        try:
+            return instantiate(arguments, *args, _convert_="all", **extra)
+        except UserError:
+            raise
+        except Exception as error:
+            cause = error.__cause__ or error
+            if isinstance(cause, UserError):
+                raise cause from error
+            if not isinstance(cause, (ValueError, TypeError)):
+                raise
+            reason = " ".join(str(cause).split("full_key")[0].split())
+            raise Problems([f"{group} ({node['_target_']}): {reason}"]) from error
+
+    return build
+
+
+def _meta(backbone: Callable[..., Any], dataset: Any, task: Any, key: str) -> Any:
+    try:
+        return build_model(backbone, dataset.spec, task.output_size(dataset.spec), task.pooling, device="meta")
+    except ValueError as error:
+        raise Problems([f"{key}: {error}"]) from error
+
+
+def _solve_budget(config: dict[str, Any], dataset: Any, task: Any) -> Match | None:
+    target = config["budget"]["params"]
+    if target is None:
+        return None
+    if "hidden_size" not in config["model"]:
+        raise Problems([f"budget.params={target}: model {config['model']['name']} has no hidden_size to solve for"])
+
+    def count(hidden_size: int) -> int:
+        backbone = _build("model", {**config["model"], "hidden_size": hidden_size})
+        return count_parameters(_meta(backbone, dataset, task, "model"))["backbone"]
+
+    try:
+        match = match_hidden_size(count, target, config["budget"]["tolerance"])
+    except ValueError as error:
+        raise Problems([f"budget.{error}"]) from error
+    config["model"]["hidden_size"] = match.hidden_size
+    return match
+
+
+def _optimizer(config: dict[str, Any], model: Any) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
+    optimizer = partial(_build("optimizer", config["optimizer"]))
+    scheduler = None if config["scheduler"]["_target_"] is None else _build("scheduler", config["scheduler"])
+    trial = optimizer(list(model.parameters()))
+    if scheduler is not None:
+        _try_schedule(scheduler(trial), config["scheduler"]["_target_"])
+    return optimizer, scheduler
+
+
+def _try_schedule(schedule: Any, target: str) -> None:
+    """One step, because some schedules meet a bad argument only there."""
+    from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+    try:
+        schedule.optimizer.step()
+        schedule.step(*((1.0,) if isinstance(schedule, ReduceLROnPlateau) else ()))
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise Problems([f"scheduler ({target}): cannot take a step with these values: {error}"]) from error
+
+
+def _targets(node: Mapping[str, Any]) -> list[str]:
+    own = [str(node["_target_"])] if node.get("_target_") else []
+    return own + [t for v in node.values() if isinstance(v, Mapping) for t in _targets(v)]
+
+
+def _versions(config: Mapping[str, Any]) -> dict[str, int]:
+    names = [name for group in ("dataset", "task", "model") for name in _targets(config[group])]
+    found = {name: getattr(locate(name), "version", None) for name in names}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def _science(config: dict[str, Any], dataset: Any, engine: str, versions: dict[str, int]) -> dict[str, Any]:
+    kept: dict[str, Any] = {group: _own_choices(config[group]) for group in TARGETS}
+    kept["model"].pop("engine", None)  # what it resolved to counts
+    for name in ("trainer", "debug"):
+        cls = {"trainer": schema.Trainer, "debug": schema.Debug}[name]
+        fields = {f.name: f.default for f in dataclasses.fields(cls) if f.metadata["science"]}
+        kept[name] = without_defaults({k: config[name][k] for k in fields}, fields)
+    kept |= {"seed": config["seed"], "engine": engine, "versions": versions, "data": dataset.fingerprint()}
+    if config["init_from"] is not None:
+        kept["init_from"] = start_weights(config["init_from"])[1]
+    return kept
+
+
+def _own_choices(node: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a ``_target_`` that differ from its signature's defaults, nested ones likewise."""
+    if not node.get("_target_"):
+        return {}
+    parameters = inspect.signature(locate(str(node["_target_"]))).parameters
+    chosen: dict[str, Any] = {"_target_": node["_target_"]}
+    for key, value in node.items():
+        if key in NOT_SCIENCE or key.startswith("_"):
+            continue
+        if isinstance(value, Mapping):
+            chosen[key] = _own_choices(value) if "_target_" in value else dict(value)
+        elif key not in parameters or not _same(parameters[key].default, value):
+            chosen[key] = value
+    return chosen
+
+
+def _same(default: Any, value: Any) -> bool:
+    if isinstance(default, tuple) and isinstance(value, list):
+        return list(default) == value
+    return default is not inspect.Parameter.empty and default == value and isinstance(default, bool) == isinstance(
+        value, bool
+    )
+
+
+def start_weights(run: str) -> tuple[Path, str]:
+    """The checkpoint of a finished run and that run's identity, for ``init_from``."""
+    folder = RunDirectory(run)
+    record, checkpoint = folder.result(), folder.checkpoints / "selected.ckpt"
+    if record is None or not checkpoint.exists():
+        raise Problems([f"init_from={run}: not the directory of a finished run (result.json, selected.ckpt)"])
+    return checkpoint, record["identity"]
+
+
+def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A flat view for tables and TensorBoard; paths, logging and empty values left out."""
+    kept = {k: v for k, v in config.items() if k not in ("paths", "logger", "dry_run", "threads")}
+    return {
+        key: value
+        for key, value in flatten(kept).items()
+        if value is not None and not NOT_SCIENCE & set(key.split(".")) and "_partial_" not in key
+    }

@@ -1,0 +1,261 @@
+"""One training run, from a plan to its record."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import traceback
+import warnings
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from rnnbench.data.module import SequenceDataModule
+from rnnbench.data.seeding import derive
+from rnnbench.models import build_model
+from rnnbench.records.events import write_hparams_session
+from rnnbench.records.record import SCHEMA
+from rnnbench.records.store import RunDirectory, read_json, write_json
+from rnnbench.tasks.module import Diverged, SequenceModule, evaluate
+from rnnbench.tasks.task import constant_outputs
+from rnnbench.training.callbacks import ExactResume, Interrupted, Selection, StopFlag
+from rnnbench.training.plan import Plan, start_weights
+from rnnbench.training.provenance import PeakMemory, provenance
+
+DOUBLE = {"32": "32-true", "64": "64-true"}
+
+
+def run(plan: Plan, stop: StopFlag, progress_bar: bool = False) -> tuple[str, dict[str, Any] | None]:
+    """Train ``plan`` to its end, from wherever it stands; returns its status and its record.
+
+    A finished run returns at once. An exception is kept in ``failure.json`` and gives ``failed``; an interruption
+    (:class:`Interrupted`) passes through, with the state saved.
+    """
+    directory = RunDirectory(plan.path)
+    if (record := directory.result()) is not None:
+        return record["status"], record
+    with directory.lock():
+        if (record := directory.result()) is not None:
+            return record["status"], record
+        try:
+            record = _train(plan, directory, stop, progress_bar)
+        except (Interrupted, KeyboardInterrupt, SystemExit):
+            raise
+        except Exception as error:
+            directory.write_failure({"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
+            return "failed", None
+        directory.write_result(record)
+        return record["status"], record
+
+
+def _train(plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: bool) -> dict[str, Any]:
+    memory = PeakMemory()
+    quiet()
+    config = plan.config
+    torch.set_num_threads(config["threads"])
+    attempts = _open(plan, directory)
+    data = SequenceDataModule(plan.dataset, seed=config["seed"])
+    data.setup()
+    module = _module(plan)
+    selection = _selection(plan, directory, stop)
+    trainer = _trainer(plan, directory, selection, progress_bar)
+    last = directory.checkpoints / "last.ckpt"
+    diverged = False
+    try:
+        trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+    except Diverged:
+        diverged = True
+    metrics = {} if diverged else _score(module, data, directory, config["debug"]["limit_batches"])
+    record = {
+        "schema": SCHEMA,
+        "identity": plan.job.identity,
+        "status": "diverged" if diverged else "finished",
+        "model": plan.job.model,
+        "dataset": plan.job.dataset,
+        "task": config["task"]["name"],
+        "seed": plan.job.seed,
+        "science": plan.science,
+        "config": {k: v for k, v in config.items() if k not in ("paths", "dry_run")},
+        "overrides": plan.job.overrides,
+        "versions": plan.versions,
+        "data_sha256": plan.dataset.fingerprint(),
+        "engine": plan.engine,
+        "precision": config["trainer"]["precision"],
+        "hidden_size": config["model"].get("hidden_size"),
+        "selection": {
+            "rule": "best_valid" if config["trainer"]["select"] == "best" else "last",
+            "metric": plan.task.primary,
+            "mode": plan.task.modes[plan.task.primary],
+            "epoch": selection.state["epoch"],
+            "step": selection.state["step"],
+        },
+        "metrics": metrics,
+        "metric_modes": {"loss": "min", **plan.task.modes},
+        "primary_metric": plan.task.primary,
+        "baseline": _baseline(plan, module, data),
+        "series": module.series,
+        "parameters": plan.parameters,
+        "state_size": plan.state_size,
+        "epochs": len(module.series.get("epoch", ())),
+        "steps": int(module.series["step"][-1] or 0) if module.series.get("step") else 0,
+        "seconds": module.seconds,
+        "steps_per_second": _steps_per_second(module),
+        "peak_memory_bytes": memory.bytes(),
+        "budget": None if plan.match is None else {"target": config["budget"]["params"], **vars(plan.match)},
+        "attempts": attempts,
+        "hparams": plan.job.hparams,
+    }
+    if config["logger"]["tensorboard"]:
+        finals = {f"final/{s}_{k}": v for s, values in metrics.items() for k, v in values.items()}
+        write_hparams_session(directory.path, plan.job.hparams, finals)
+    return record
+
+
+def quiet() -> None:
+    """Silence what Lightning and torch say at every start; errors and our own lines remain."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning.*")
+    warnings.filterwarnings("ignore", message=".*ended before the epoch ended and your dataloader is.*")
+
+
+def _open(plan: Plan, directory: RunDirectory) -> int:
+    """Prepare the directory; the number of attempts so far, this one counted."""
+    from omegaconf import OmegaConf
+
+    directory.checkpoints.mkdir(parents=True, exist_ok=True)
+    directory.write_job(plan.job)
+    OmegaConf.save(OmegaConf.create(plan.config), directory.path / "config.yaml")
+    write_json(directory.path / "provenance.json", provenance(plan.config["threads"]))
+    (directory.path / "failure.json").unlink(missing_ok=True)
+    for events in directory.path.glob("events.out.tfevents.*"):
+        events.unlink()  # drawn again from the series that the checkpoint keeps: two attempts never overlap
+    if not (directory.checkpoints / "last.ckpt").exists():
+        _extend_shorter_run(plan, directory)
+    earlier = read_json(directory.path / "attempts.json") or {"attempts": 0}
+    attempts = int(earlier["attempts"]) + 1
+    write_json(directory.path / "attempts.json", {"attempts": attempts})
+    return attempts
+
+
+def _extend_shorter_run(plan: Plan, directory: RunDirectory) -> None:
+    """Start from the longest finished run that is this one but for a shorter training, if there is any."""
+
+    def shape(science: dict[str, Any]) -> dict[str, Any]:
+        trainer = {k: v for k, v in science["trainer"].items() if k not in ("max_epochs", "max_steps")}
+        return {**science, "trainer": trainer}
+
+    if plan.config["trainer"]["max_steps"] is not None:
+        return  # a limit in steps cuts inside an epoch, whose end the longer run must see
+    prefix = directory.path.name.rsplit("-", 1)[0]
+    best, epochs = None, 0
+    for sibling in directory.path.parent.glob(f"{prefix}-*"):
+        other = RunDirectory(sibling)
+        record = other.result() if sibling != directory.path and (other.checkpoints / "last.ckpt").exists() else None
+        if record is None or record["status"] != "finished" or shape(record["science"]) != shape(plan.science):
+            continue
+        fits = record["config"]["trainer"]["max_steps"] is None and record["epochs"] < plan.config["trainer"]["max_epochs"]
+        if fits and record["epochs"] > epochs:
+            best, epochs = other, record["epochs"]
+    if best is not None:
+        for name in ("selected.ckpt", "last.ckpt"):
+            temporary = directory.checkpoints / f".{name}.tmp"
+            shutil.copyfile(best.checkpoints / name, temporary)
+            os.replace(temporary, directory.checkpoints / name)
+
+
+def _module(plan: Plan) -> SequenceModule:
+    trainer = plan.config["trainer"]
+    spec, seed = plan.dataset.spec, plan.job.seed
+    seeds = derive(seed, "init", "backbone"), derive(seed, "init", "head")
+    model = build_model(plan.backbone, spec, plan.task.output_size(spec), plan.task.pooling, seeds)
+    module = SequenceModule(
+        model,
+        plan.task,
+        spec,
+        plan.optimizer,
+        plan.scheduler,
+        clip_norm=trainer["clip_norm"],
+        clip_value=trainer["clip_value"],
+        weight_noise=trainer["weight_noise"],
+    )
+    if plan.config["init_from"] is not None:
+        load_weights(module, start_weights(plan.config["init_from"])[0])
+    return module
+
+
+def load_weights(module: SequenceModule, checkpoint: Path) -> None:
+    """Put the model weights of a checkpoint into ``module``."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    module.model.load_state_dict({k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")})
+
+
+def _selection(plan: Plan, directory: RunDirectory, stop: StopFlag) -> Selection:
+    trainer, primary = plan.config["trainer"], plan.task.primary
+    return Selection(
+        directory.checkpoints,
+        rule=trainer["select"],
+        monitor=f"valid/{primary}",
+        mode=plan.task.modes[primary],
+        patience=trainer["patience"],
+        min_delta=trainer["min_delta"],
+        every=trainer["checkpoint_every"],
+        stop=stop,
+    )
+
+
+def _trainer(plan: Plan, directory: RunDirectory, selection: Selection, progress_bar: bool) -> L.Trainer:
+    config, settings = plan.config, plan.config["trainer"]
+    logger = TensorBoardLogger(str(directory.path), name="", version="", default_hp_metric=False)
+    return L.Trainer(
+        max_epochs=settings["max_epochs"],
+        max_steps=settings["max_steps"] or -1,
+        check_val_every_n_epoch=settings["validate_every"],
+        accelerator=settings["accelerator"],
+        devices=settings["devices"],
+        strategy=settings["strategy"],
+        precision=DOUBLE.get(settings["precision"], settings["precision"]),  # type: ignore[arg-type]
+        limit_train_batches=config["debug"]["limit_batches"],
+        limit_val_batches=config["debug"]["limit_batches"],
+        detect_anomaly=config["debug"]["detect_anomaly"],
+        callbacks=[ExactResume(config["seed"]), selection],
+        logger=logger if config["logger"]["tensorboard"] else False,
+        enable_progress_bar=progress_bar,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        default_root_dir=str(directory.path),
+    )
+
+
+def _score(
+    module: SequenceModule, data: SequenceDataModule, directory: RunDirectory, limit: int | None
+) -> dict[str, Any]:
+    """Metrics of the selected weights; the one time that the test split is read."""
+    load_weights(module, directory.checkpoints / "selected.ckpt")
+    loaders = {
+        "train": data.train_eval_dataloader(),
+        "valid": data.val_dataloader(),
+        "test": data.test_dataloader(),
+    }
+    return {split: evaluate(module, islice(loader, limit)) for split, loader in loaders.items()}
+
+
+def _baseline(plan: Plan, module: SequenceModule, data: SequenceDataModule) -> dict[str, float]:
+    """Test metrics of a prediction that ignores its input: in closed form where the dataset has one."""
+    known = plan.dataset.baseline()
+    if known is not None:
+        return known
+    constant = constant_outputs(plan.task, list(data.train_eval_dataloader()), plan.dataset.spec.per_step)
+    return evaluate(module, data.test_dataloader(), constant)
+
+
+def _steps_per_second(module: SequenceModule) -> float | None:
+    """Median over epochs of the training steps alone, without validation and checkpoints."""
+    rates = [r for r in module.series.get("steps_per_second", ()) if r]
+    return float(sorted(rates)[len(rates) // 2]) if rates else None

@@ -1,0 +1,136 @@
+"""Sweeps: every job checked before the first starts, one line a job while they run, a list of what failed.
+
+The jobs go through Hydra's launchers (basic, joblib, submitit …). What a launcher does with an exception does not
+matter, because a job raises none: its status lies in its directory.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from rnnbench.errors import UserError
+from rnnbench.records.events import write_experiment
+from rnnbench.records.record import Job
+from rnnbench.records.store import RunBusy, RunDirectory
+from rnnbench.records.sweep import Sweep, create_sweep
+from rnnbench.training.compose import Composer
+from rnnbench.training.plan import Plan, Problems, make_plan
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a job must know to print its line: the directories of all jobs, and how things stood at the start."""
+
+    directories: tuple[Path, ...]
+    finished_before: int
+    started: float = field(default_factory=time.time)
+
+    def line(self, job: Job, status: str, record: dict[str, Any] | None, error: str = "") -> str:
+        """``n/N model dataset seed metric seconds, time left``."""
+        done = sum((d / "result.json").exists() or (d / "failure.json").exists() for d in self.directories)
+        total, here = len(self.directories), max(done - self.finished_before, 1)
+        left = (time.time() - self.started) / here * (total - done)
+        head = f"[{done:>{len(str(total))}}/{total}] {job.model:<12} {job.dataset:<12} seed {job.seed:<3}"
+        if record is None:
+            return f"{head} {status}: {error}"
+        metric = record["primary_metric"]
+        value = record["metrics"].get("test", {}).get(metric)
+        shown = "diverged" if value is None else f"test {metric} {value:.4g}"
+        return f"{head} {shown:<22} {record['seconds']:7.1f} s   {_duration(left)} left"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def plan_all(composer: Composer, master: DictConfig, jobs: Sequence[Sequence[str]]) -> list[Plan]:
+    """The plan of every job.
+
+    Raises:
+        Problems: every mistake of every job, each once, with the number of jobs that have it.
+    """
+    plans, found = [], {}
+    for overrides in jobs:
+        try:
+            plans.append(make_plan(composer.job(master, overrides), overrides))
+        except UserError as error:
+            for line in error.lines if isinstance(error, Problems) else [str(error)]:
+                found.setdefault(line, []).append(list(overrides))
+    if found:
+        raise Problems(
+            [f"{line}  [{len(who)} of {len(jobs)} jobs, first: {' '.join(who[0])}]" for line, who in found.items()]
+        )
+    return plans
+
+
+def open_sweep(plans: Sequence[Plan], command: Sequence[str]) -> Sweep:
+    """Write the sweep's manifest, links and HParams columns before its first job."""
+    runs_dir = Path(plans[0].config["paths"]["runs_dir"])
+    sets = list(dict.fromkeys(p.job.dataset for p in plans))
+    models = list(dict.fromkeys(p.job.model for p in plans))
+    name = f"{'+'.join(sets[:3])}-{models[0] if len(models) == 1 else f'{len(models)}models'}"
+    jobs = list({p.job.identity: p.job for p in plans}.values())
+    sweep = create_sweep(runs_dir, name, jobs, command)
+    metrics = sorted({f"final/test_{m}" for p in plans for m in p.task.modes})
+    write_experiment(sweep.path, [p.job.hparams for p in plans], metrics)
+    return sweep
+
+
+def run_sweep(composer: Composer, master: DictConfig, jobs: Sequence[Sequence[str]], plans: Sequence[Plan]) -> None:
+    """Run the jobs that have no result yet through the configured launcher."""
+    from hydra._internal.callbacks import Callbacks
+    from hydra.core.plugins import Plugins
+    from hydra.types import HydraContext
+
+    first = {p.job.identity: i for i, p in reversed(list(enumerate(plans)))}  # two spellings of one run: train it once
+    unique = sorted(first.values())
+    directories = tuple(plans[i].path.resolve() for i in unique)
+    todo = [i for i in unique if RunDirectory(plans[i].path).result() is None]
+    for i in todo:
+        (plans[i].path / "failure.json").unlink(missing_ok=True)
+    progress = Progress(directories, len(unique) - len(todo))
+    if progress.finished_before:
+        print(f"{progress.finished_before} of {len(unique)} jobs have a result already", flush=True)
+    if not todo:
+        return
+    context = HydraContext(config_loader=composer.hydra.config_loader, callbacks=Callbacks())
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=context, task_function=partial(sweep_job, progress=progress), config=master
+    )
+    launcher.launch([list(jobs[i]) for i in todo], initial_job_idx=0)
+
+
+def sweep_job(cfg: DictConfig, progress: Progress) -> str:
+    """One job, in whatever process the launcher gives it; returns its status and raises nothing but interruptions."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from rnnbench.training.callbacks import StopFlag
+    from rnnbench.training.run import run
+
+    plan = make_plan(cfg, list(HydraConfig.get().overrides.task))
+    with StopFlag().listening() as stop:
+        try:
+            status, record = run(plan, stop)
+        except RunBusy as busy:
+            print(f"skipped: {busy}", flush=True)
+            return "running"
+        error = "" if record else (RunDirectory(plan.path).failure() or {}).get("error", "")
+        print(progress.line(plan.job, status, record, error), flush=True)
+        stop.check()
+    return status
+
+
+def pin_threads() -> None:
+    """One thread for the libraries that read these variables when they are loaded, unless the user set them."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
