@@ -1,14 +1,19 @@
-"""What ``rnnbench data list|prepare|verify`` shows: plain rows, printed elsewhere."""
+"""``rnnbench data list|prepare|verify``: which published files are there, and whether they are the right ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import importlib
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import yaml
 
 from rnnbench.data import files
 from rnnbench.data.manifest import entry
+from rnnbench.errors import UserError
 
 Status = Literal["present", "missing", "corrupt"]
 
@@ -40,7 +45,58 @@ def rows(names: Iterable[str], data_dir: str | Path | None) -> list[Row]:
     return [_row(name, data_dir) for name in names]
 
 
+def dataset_files() -> dict[str, tuple[str, ...]]:
+    """The manifest names of the files that each shipped configuration of a data set reads; none for most."""
+    package = Path(__file__).resolve().parents[1]
+    conf = package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
+    return {path.stem: _reads(path) for path in sorted((conf / "dataset").glob("*.yaml"))}
+
+
+def main(action: str, names: Sequence[str], data_dir: str | Path | None) -> int:
+    """Print what ``action`` finds for data sets or files called ``names`` (none: every data set); the exit code.
+
+    Raises ``UserError`` for a name that is neither.
+    """
+    known = dataset_files()
+    chosen = {name: known[name] if name in known else (entry(name).name,) for name in names or known}
+    wanted = [file for reads in chosen.values() for file in reads]
+    problems = _prepare(wanted, data_dir) if action == "prepare" else []
+    found = rows(wanted, data_dir)
+    for name, reads in chosen.items():
+        if not reads:
+            print(f"{name:<14} no published file")
+    for row in found:
+        print(f"{row.name:<14} {row.status:<8} {row.bytes / 1e6:8.2f} MB  {row.path}  ({row.licence})")
+        if action == "verify" and row.status == "corrupt":
+            problems.append(f"{row.path} is corrupt: expected sha256 {row.expected}; replace it from {row.url}")
+        elif action == "verify" and row.status == "missing" and names:
+            problems.append(f"{row.path} is missing: expected sha256 {row.expected}, from {row.url}")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _prepare(names: Iterable[str], data_dir: str | Path | None) -> list[str]:
+    """Fetch each file; one that fails does not keep the others from coming."""
+    problems = []
+    for name in names:
+        try:
+            files.fetch(name, data_dir)
+        except UserError as error:
+            problems.append(str(error))
+    return problems
+
+
 def _row(name: str, data_dir: str | Path | None) -> Row:
     found = entry(name)
     path = files.locate(name, data_dir) or files.data_folder(data_dir) / found.file
     return Row(name, status(name, data_dir), found.bytes, found.licence, path, found.url, found.expected)
+
+
+def _reads(path: Path) -> tuple[str, ...]:
+    node: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if "data_dir" not in node:  # the mark of a data set that reads published files
+        return ()
+    module, _, cls = node["_target_"].rpartition(".")
+    options = {key: value for key, value in node.items() if key not in ("defaults", "_target_", "data_dir")}
+    return getattr(importlib.import_module(module), cls)(**options).files

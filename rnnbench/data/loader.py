@@ -85,7 +85,8 @@ class BatchLoader:
 
     Attributes:
         sampler: the ``EpochOrder``; Lightning finds it by this name.
-        skip: batches to leave out at the start of the next iteration, and of that one only.
+        skip: batches to leave out at the start of the next iteration, and of that one only; a whole epoch of them
+            means that it was over, and leaves none out.
     """
 
     def __init__(
@@ -117,5 +118,17 @@ class BatchLoader:
     def __iter__(self) -> Iterator[Batch]:
         # a generator on purpose: Lightning calls iter() before it sets the epoch and before a resume sets `skip`
         skip, self.skip = self.skip, 0
-        for indices in self.sampler.batches()[skip:]:
+        for indices in self.sampler.batches()[skip % len(self) :]:
             yield self.sequences.batch(indices[self.rank :: self.world_size])
+
+    def state_dict(self) -> dict[str, int]:
+        """What the order follows from. How far it got is not here: Lightning counts finished batches, we those begun.
+
+        Lightning warns at a resume inside an epoch unless a loader has this method.
+        """
+        return {"seed": self.sampler.seed, "sequences": len(self.sequences), "batch_size": self.batch_size}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Refuse, with ``ValueError``, to go on in another order than the checkpoint began."""
+        if state != self.state_dict():
+            raise ValueError(f"the checkpoint's data order {state} is not this run's {self.state_dict()}")

@@ -1,6 +1,7 @@
 """Piano rolls of Boulanger-Lewandowski, Bengio & Vincent (2012), with the published splits.
 
-The files are those of Bai et al. (2018): 88 keys a frame under ``traindata``, ``validdata``, ``testdata``.
+The files are those of Bai et al. (2018): 88 keys a frame under ``traindata``, ``validdata``, ``testdata``. As
+published, Nottingham has one training tune in validation and one in test.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from typing import Any
 from rnnbench.errors import UserError
 from rnnbench.records.identity import canonical
 from rnnbench.records.record import SCHEMA, Job
-from rnnbench.records.store import read_json, slug, write_json
+from rnnbench.records.store import RUNS, read_json, slug, write_json
 
 SWEEPS = "sweeps"
 MANIFEST = "manifest.json"
@@ -73,7 +73,7 @@ def create_sweep(runs_dir: str | os.PathLike[str], name: str, jobs: Sequence[Job
         "jobs": [job.as_dict() for job in jobs],
     }
     write_json(path / MANIFEST, manifest)  # also renews the file's time, by which `latest_sweep` goes
-    unlinked = _link(path, Path(runs_dir), jobs)
+    unlinked = None if _link(path, Path(runs_dir), jobs) else _no_links(path)
     return Sweep(path, jobs, tuple(command), unlinked)
 
 
@@ -90,7 +90,8 @@ def load_sweep(path: str | os.PathLike[str]) -> Sweep:
     if manifest.get("schema", 0) > SCHEMA:
         raise UserError(f"{path / MANIFEST} has schema {manifest['schema']}: install a newer rnnbench")
     jobs = tuple(Job.from_dict(job) for job in manifest["jobs"])
-    return Sweep(path, jobs, tuple(manifest["command"]))
+    unlinked = None if (path / link_names(jobs)[0]).is_symlink() else _no_links(path)
+    return Sweep(path, jobs, tuple(manifest["command"]), unlinked)
 
 
 def latest_sweep(runs_dir: str | os.PathLike[str]) -> Path:
@@ -168,8 +169,8 @@ def _unique(jobs: Sequence[Job]) -> list[str]:
     return list(dict.fromkeys(job.identity for job in jobs))
 
 
-def _link(path: Path, runs_dir: Path, jobs: Sequence[Job]) -> str | None:
-    """Make the links; the reason when the file system will not have any (Windows without developer mode)."""
+def _link(path: Path, runs_dir: Path, jobs: Sequence[Job]) -> bool:
+    """Make the links; False where the file system will not have any (Windows without developer mode)."""
     for name, job in zip(link_names(jobs), jobs):
         link = path / name
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -180,6 +181,10 @@ def _link(path: Path, runs_dir: Path, jobs: Sequence[Job]) -> str | None:
             link.unlink()
         try:
             link.symlink_to(target, target_is_directory=True)
-        except (OSError, NotImplementedError) as error:
-            return f"no links in {path} ({error}): point TensorBoard at {runs_dir / 'runs'} instead"
-    return None
+        except (OSError, NotImplementedError):
+            return False
+    return True
+
+
+def _no_links(path: Path) -> str:
+    return f"{path} has no links to its runs, which this system forbids: give TensorBoard {path.parent.parent / RUNS}"

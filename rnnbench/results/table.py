@@ -260,8 +260,9 @@ def _baseline(metric: str | None, members: Sequence[Run]) -> Cell | None:
     values = [r["baseline"][metric] for r in records if metric in (r["baseline"] or {})]
     if not values:
         return None
-    mean = Interval(fmean(values), None, None, None, 1)
-    return Cell(metric=metric, mode=_mode(metric, members), interval=mean, values=(mean.mean,), baseline=True)
+    mean = values[0] if len(set(values)) == 1 else fmean(values)
+    alone = Interval(mean, None, None, None, 1)
+    return Cell(metric=metric, mode=_mode(metric, members), interval=alone, values=(mean,), baseline=True)
 
 
 def _baseline_names(grid: Grid) -> dict[Any, str]:

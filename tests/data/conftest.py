@@ -39,7 +39,7 @@ def server(tmp_path):
     folder.mkdir()
     web = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     web.requests, web.folder, web.url = [], folder, f"http://127.0.0.1:{web.server_port}"
-    thread = threading.Thread(target=web.serve_forever, daemon=True)
+    thread = threading.Thread(target=web.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield web
     web.shutdown()

@@ -1,4 +1,4 @@
-from itertools import islice
+from itertools import chain, islice
 
 import pytest
 import torch
@@ -18,6 +18,10 @@ def random_lengths(count, high=100, seed=0):
     return torch.randint(1, high, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
 
 
+def flat(batches):
+    return list(chain.from_iterable(batches))
+
+
 def epoch(loader, number):
     loader.sampler.set_epoch(number)
     return [batch.targets.tolist() for batch in loader]
@@ -32,7 +36,7 @@ def test_every_sequence_once_an_epoch(lengths, shuffle):
     loader = BatchLoader(numbered(103, lengths), 10, seed=1, shuffle=shuffle)
     for number in (0, 1, 7):
         batches = epoch(loader, number)
-        assert sorted(sum(batches, [])) == list(range(103))
+        assert sorted(flat(batches)) == list(range(103))
         assert sorted(map(len, batches)) == [3] + [10] * 10
         assert len(loader) == len(batches) == 11
 
@@ -67,6 +71,20 @@ def test_skip_counts_once():
     assert len(loader) == 5
 
 
+def test_skipping_a_whole_epoch_means_that_it_was_over():
+    loader = BatchLoader(numbered(50), 10, 0, shuffle=True)
+    whole = epoch(loader, 3)
+    loader.skip = 5
+    assert epoch(loader, 3) == whole
+
+
+def test_checkpoint_of_another_order_is_refused():
+    loader = BatchLoader(numbered(50), 10, 0, shuffle=True)
+    loader.load_state_dict(BatchLoader(numbered(50), 10, 0, shuffle=True).state_dict())
+    with pytest.raises(ValueError, match="batch_size"):
+        loader.load_state_dict(BatchLoader(numbered(50), 5, 0, shuffle=True).state_dict())
+
+
 def test_order_is_decided_at_the_first_batch_not_at_iter():
     # Lightning calls iter() before it sets the epoch and before a resume can set `skip`
     loader = BatchLoader(numbered(50), 10, 0, shuffle=True)
@@ -80,15 +98,15 @@ def test_order_is_decided_at_the_first_batch_not_at_iter():
 
 def test_fixed_order_without_shuffle():
     loader = BatchLoader(numbered(25), 10, 0, shuffle=False)
-    assert sum(epoch(loader, 0), []) == sum(epoch(loader, 9), []) == list(range(25))
+    assert flat(epoch(loader, 0)) == flat(epoch(loader, 9)) == list(range(25))
 
 
 def test_evaluation_is_sorted_by_length_unless_told_otherwise():
     lengths = random_lengths(40)
-    by_length = sum(epoch(BatchLoader(numbered(40, lengths), 7, 0, shuffle=False), 0), [])
+    by_length = flat(epoch(BatchLoader(numbered(40, lengths), 7, 0, shuffle=False), 0))
     assert [lengths[i] for i in by_length] == sorted(lengths)
     given = BatchLoader(numbered(40, lengths), 7, 0, shuffle=False, bucket=False)
-    assert sum(epoch(given, 0), []) == list(range(40))
+    assert flat(epoch(given, 0)) == list(range(40))
 
 
 def padding(batches, lengths):
@@ -120,9 +138,7 @@ def test_buckets_still_mix():
 def test_ranks_share_each_batch(lengths, world_size):
     whole = epoch(BatchLoader(numbered(101, lengths and lengths[:101]), 10, 0, shuffle=True, world_size=1), 1)
     ranks = [
-        epoch(
-            BatchLoader(numbered(101, lengths and lengths[:101]), 10, 0, True, rank=rank, world_size=world_size), 1
-        )
+        epoch(BatchLoader(numbered(101, lengths and lengths[:101]), 10, 0, True, rank=rank, world_size=world_size), 1)
         for rank in range(world_size)
     ]
     assert sorted(i for batches in ranks for b in batches for i in b) == list(range(101))
@@ -130,7 +146,7 @@ def test_ranks_share_each_batch(lengths, world_size):
     assert all(b for batches in ranks for b in batches)  # no rank is ever without rows
     if lengths is None:
         for number in range(9):
-            assert sorted(sum((batches[number] for batches in ranks), [])) == sorted(whole[number])
+            assert sorted(flat(batches[number] for batches in ranks)) == sorted(whole[number])
 
 
 def test_too_many_devices():

@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import lightning as L
 import pytest
 import torch
@@ -37,9 +39,7 @@ class Resume(L.Callback):
     """What the training package does: tell the loader how many batches of the epoch are done."""
 
     def on_train_start(self, trainer, module):
-        done = trainer.fit_loop.epoch_loop.batch_progress.current.ready
-        if True:
-            trainer.train_dataloader.skip = done
+        trainer.train_dataloader.skip = trainer.fit_loop.epoch_loop.batch_progress.current.ready
 
 
 def dataset():
@@ -49,16 +49,14 @@ def dataset():
 def train(callbacks=(), ckpt_path=None):
     module = Recorder()
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    trainer = L.Trainer(
-        max_epochs=4, accelerator="cpu", enable_model_summary=False, callbacks=list(callbacks), **quiet
-    )
-    try:
+    trainer = L.Trainer(max_epochs=4, accelerator="cpu", enable_model_summary=False, callbacks=list(callbacks), **quiet)
+    with suppress(KeyboardInterrupt, SystemExit):
         trainer.fit(module, datamodule=SequenceDataModule(dataset(), seed=0), ckpt_path=ckpt_path)
-    except (KeyboardInterrupt, SystemExit):
-        pass
     return module.seen
 
 
+@pytest.mark.filterwarnings("error:.*dataloader is not resumable")
+@pytest.mark.filterwarnings("ignore:.*no `validation_step`")
 @pytest.mark.parametrize("where", [(0, 0), (1, 2), (2, 4), (3, 3)])
 def test_trainer_sees_the_same_batches_after_a_mid_epoch_resume(tmp_path, where):
     whole = train()

@@ -10,7 +10,7 @@ from rnnbench.records.store import RunDirectory, run_name
 
 
 def make_job(model="lstm", dataset="adding", seed=0, **hparams):
-    hparams = {"optimizer.lr": 0.01, "dataset.length": 50, **hparams}
+    hparams = {"optimizer.lr": 0.01, "dataset.length": 50, "seed": seed, **hparams}
     text = repr((model, dataset, seed, sorted(hparams.items())))
     identity = hashlib.sha256(text.encode()).hexdigest()[:16]
     return Job(

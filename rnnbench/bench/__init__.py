@@ -1,0 +1,1 @@
+"""What the framework itself costs, measured against a training loop without one."""

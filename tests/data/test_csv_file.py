@@ -1,0 +1,211 @@
+import gzip
+
+import numpy as np
+import pytest
+import torch
+
+from rnnbench.data.csv_file import CsvFile
+from rnnbench.errors import UserError
+
+ROWS = 100
+
+
+@pytest.fixture
+def make(tmp_path):
+    """A data set on a file whose column ``a`` counts rows, ``b`` is a thousand more, ``c`` alternates."""
+
+    def made(change=None, rows=ROWS, **options):
+        cells = [[f"2020-01-01T{i // 60:02}:{i % 60:02}", str(i), str(1000 + i), str(i % 2)] for i in range(rows)]
+        for (row, col), text in (change or {}).items():
+            cells[row][col] = text
+        path = tmp_path / "t.csv"
+        path.write_text("time,a,b,c\n" + "".join(",".join(line) + "\n" for line in cells))
+        return CsvFile(path=str(path), **{"window": 5, "horizon": 2, "scaling": "none", **options})
+
+    return made
+
+
+def rows_of(sequences, feature=0):
+    """Row numbers seen and predicted by each window of a data set whose first columns count rows."""
+    return sequences.inputs[..., feature].int().tolist(), sequences.targets.int().tolist()
+
+
+def test_shapes_agree_with_the_spec(make):
+    dataset = make()
+    splits, spec = dataset.load(0), dataset.spec
+    assert (spec.task, spec.input_size, spec.target_size, spec.per_step) == ("regression", 3, 6, False)
+    batch = splits.train.batch(torch.arange(4))
+    assert batch.inputs_BTI.shape == (4, 5, 3)
+    assert batch.targets.shape == (4, 6)
+    assert batch.lengths_B is None
+    # 70 rows hold 70 - 5 - 2 + 1 windows; 10 and 20 rows of targets hold 9 and 19
+    assert [len(s) for s in (splits.train, splits.valid, splits.test)] == [64, 9, 19]
+
+
+def test_windows_are_the_rows_before_their_targets(make):
+    splits = make(targets="a").load(0)
+    for part in (splits.train, splits.valid, splits.test):
+        for seen, predicted in zip(*rows_of(part), strict=True):
+            assert seen == list(range(predicted[0] - 5, predicted[0]))
+            assert predicted[1] == predicted[0] + 1
+    assert rows_of(splits.train)[0][0][0] == 0
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 7])
+@pytest.mark.parametrize("horizon", [1, 4])
+def test_targets_never_overlap_between_splits(make, stride, horizon):
+    splits = make(targets=["a"], stride=stride, horizon=horizon).load(0)
+    predicted = [{row for window in rows_of(s)[1] for row in window} for s in (splits.train, splits.valid, splits.test)]
+    assert max(predicted[0]) < 70 <= min(predicted[1])
+    assert max(predicted[1]) < 80 <= min(predicted[2])
+    assert max(predicted[2]) < 100
+    starts = [window[0] for window in rows_of(splits.test)[1]]
+    assert set(np.diff(starts)) == {stride}
+    # look-back: the first window of each split reaches into the one before
+    assert rows_of(splits.test)[0][0] == [75, 76, 77, 78, 79]
+    seen_in_training = {row for window in rows_of(splits.train)[0] for row in window}
+    assert max(seen_in_training) < 70
+
+
+def test_several_targets_first_row_first(make):
+    splits = make(targets=["a", "b"], features=["c", "a"]).load(0)
+    assert splits.train.targets[0].tolist() == [5, 1005, 6, 1006]
+    assert splits.train.inputs[0].tolist() == [[i % 2, i] for i in range(5)]
+
+
+def test_split_by_row_counts(make):
+    splits = make(targets="a", split=[50, 20, 10]).load(0)
+    last = [max(window[-1] for window in rows_of(s)[1]) for s in (splits.train, splits.valid, splits.test)]
+    assert last == [49, 69, 79]
+
+
+@pytest.mark.parametrize("scaling", ["standard", "minmax"])
+def test_scaling_is_fitted_on_training_rows(make, scaling):
+    before = make(targets="a", scaling=scaling).load(0)
+    dataset = make({(row, 1): "1e6" for row in range(70, 100)}, targets="a", scaling=scaling)
+    assert torch.equal(before.train.inputs, dataset.load(0).train.inputs)
+    shift, scale = (34.5, np.arange(70).std()) if scaling == "standard" else (0, 69)
+    np.testing.assert_allclose((dataset.scaler.shift[0], dataset.scaler.scale[0]), (shift, scale))
+    assert float(before.valid.targets[5, 0]) == pytest.approx((75 - shift) / scale)
+
+
+def test_missing_values_are_named_and_refused(make):
+    dataset = make({(3, 2): "", (60, 2): "NA"})
+    with pytest.raises(UserError, match=r"column 'b' has 2 missing values, on line 5, 62; .*dataset\.impute"):
+        dataset.load(0)
+    make({(3, 2): ""}, targets=["a"], features=["a", "c"]).load(0)  # not in use, not in the way
+
+
+@pytest.mark.parametrize(
+    ("impute", "filled"), [("ffill", 19), ("linear", 20), ("mean", np.delete(range(70), 20).mean())]
+)
+def test_filled_features_with_a_mask(make, impute, filled):
+    gap = {(20, 1): ""}
+    dataset = make(gap, targets=["c"], features=["a", "c"], impute=impute, mask=True)
+    assert dataset.spec.input_size == 3  # one mask: only `a` has gaps
+    train = dataset.load(0).train
+    window = train.inputs[18]  # rows 18 to 22
+    assert window[2].tolist() == pytest.approx([filled, 0, 1])
+    assert window[:, 2].tolist() == [0, 0, 1, 0, 0]
+    without = make(gap, targets=["c"], features=["a", "c"], impute=impute)
+    assert without.spec.input_size == 2
+    assert torch.equal(without.load(0).train.inputs, train.inputs[..., :2])
+
+
+def test_filled_cells_are_never_predicted(make):
+    splits = make({(20, 1): "", (75, 1): ""}, targets=["a"], impute="mean").load(0)
+    assert [len(s) for s in (splits.train, splits.valid, splits.test)] == [64 - 2, 9 - 2, 19]
+    assert not any(row in (20, 75) for s in (splits.train, splits.valid) for window in rows_of(s)[1] for row in window)
+    assert splits.train.batch(torch.tensor([0])).mask is None
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        ({(r, 1): "" for r in range(70)}, {"impute": "mean"}, "'a' has no value in the training rows"),
+        ({(r, 1): "" for r in range(71, 80, 2)}, {"impute": "ffill", "targets": "a"}, "every window of valid"),
+        ({}, {"window": 69}, "train has 70 of 100 rows, but window=69 and horizon=2 need 71"),
+        ({}, {"horizon": 11}, "valid has 10 of 100 rows"),
+        ({}, {"split": [90, 10, 10]}, "asks for 110 rows; the file has 100"),
+        ({}, {"targets": "d"}, "no column 'd'; nearest: time, a, b, c"),
+        ({}, {"features": ["a", "tim"]}, "no column 'tim'; nearest: time"),
+        ({}, {"targets": "time"}, "column 'time' holds '2020-01-01T00:00' on line 2"),
+        ({(5, 0): "2019-01-01T00:00"}, {"time_column": "time"}, "does not increase on line 7"),
+        ({(9, 3): "high"}, {}, "column 'c' holds 'high' on line 11"),
+    ],
+)
+def test_a_file_that_does_not_serve_is_said_in_one_line(make, change, options, message):
+    dataset = make(change, **options)
+    with pytest.raises(UserError, match=message) as caught:
+        dataset.load(0)
+    assert "\n" not in str(caught.value)
+    assert dataset.path in str(caught.value)
+
+
+def test_no_numbers_at_all(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("name,place\nx,y\n")
+    with pytest.raises(UserError, match="no column holds numbers"):
+        _ = CsvFile(path=str(path)).spec
+
+
+def test_time_column_is_no_target(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("year,a\n" + "".join(f"{1900 + i},{i}\n" for i in range(60)))
+    assert CsvFile(path=str(path), time_column="year", window=3).spec.input_size == 1
+    assert CsvFile(path=str(path), window=3).spec.input_size == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path": None}, "path=null"),
+        ({"window": 0}, "window=0"),
+        ({"horizon": 0}, "horizon=0"),
+        ({"stride": 0}, "stride=0"),
+        ({"scaling": "robust"}, "scaling='robust'"),
+        ({"impute": "zero"}, "impute='zero'"),
+        ({"mask": True}, "mask=True"),
+        ({"split": [0.7, 0.3]}, "split="),
+        ({"split": [0.7, 0.2, 0.2]}, "split="),
+        ({"split": [0.7, 0.3, 0.0]}, "split="),
+        ({"split": [70, 0, 30]}, "split="),
+        ({"targets": []}, "targets="),
+        ({"features": ["a", "a"]}, "features="),
+    ],
+)
+def test_options_are_checked_without_a_file(options, message):
+    with pytest.raises(ValueError, match=message):
+        CsvFile(**{"path": "nowhere.csv", **options})
+
+
+def test_spec_by_names_needs_no_file():
+    assert CsvFile(path="nowhere.csv", targets="x", features=["x", "y"], horizon=3).spec.input_size == 2
+    with pytest.raises(UserError, match=r"nowhere\.csv: cannot be read"):
+        _ = CsvFile(path="nowhere.csv").spec
+
+
+def test_windows_share_memory(make):
+    train = make(window=30).load(0).train
+    assert train.inputs.untyped_storage().nbytes() <= ROWS * 3 * 4
+    assert train.inputs.numel() * 4 > 5 * train.inputs.untyped_storage().nbytes()
+
+
+def test_fingerprint_is_that_of_the_users_file(make):
+    dataset = make()
+    first = dataset.fingerprint()
+    assert list(first) == ["t.csv"]
+    assert make({(0, 1): "5"}).fingerprint() != first
+
+
+def test_etth1_under_its_usual_split(real_data, tmp_path):
+    path = tmp_path / "ETTh1.csv"
+    path.write_bytes(gzip.decompress((real_data / "ett/ETTh1.csv.gz").read_bytes()))
+    dataset = CsvFile(path=str(path), window=96, horizon=24, split=[8640, 2880, 2880], time_column="date")
+    splits = dataset.load(0)
+    assert dataset.spec.input_size == 7
+    assert dataset.scaler.columns == ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")
+    # the published counts of windows for this horizon
+    assert [len(s) for s in (splits.train, splits.valid, splits.test)] == [8521, 2857, 2857]
+    rows = splits.train.targets.view(-1, 24, 7)[:, 0]
+    torch.testing.assert_close(rows.mean(0), torch.zeros(7), atol=0.03, rtol=0)

@@ -1,0 +1,98 @@
+import re
+
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar import layout_pb2
+
+from rnnbench.errors import UserError
+from rnnbench.records.events import read_scalars
+from rnnbench.results.compare import compare, plot
+from rnnbench.results.curves import average
+
+
+@pytest.fixture
+def runs(make):
+    return [
+        make.run(0.1 * (i + 1) + 0.01 * seed, model=f"m{i}", dataset=dataset, seed=seed)
+        for dataset in ("adding", "copy")
+        for i in range(5)
+        for seed in range(10)
+    ]
+
+
+def test_five_models_with_ten_seeds_are_five_lines_with_bands(runs, tmp_path):
+    made = compare(runs, tmp_path / "out")
+    assert made.runs == tuple(f"{dataset}/m{i}" for dataset in ("adding", "copy") for i in range(5))
+    curve = average(runs)[2].by_metric["valid/mse"]
+    scalars = read_scalars(tmp_path / "out" / "adding" / "m2")
+    assert set(scalars) == {f"adding/{m}/{end}" for m in ("valid/mse", "train/loss") for end in ("mean", "lo", "hi")}
+    for end in ("mean", "lo", "hi"):
+        points = scalars[f"adding/valid/mse/{end}"]
+        assert [step for step, _ in points] == [20, 40, 60]
+        assert [value for _, value in points] == pytest.approx(getattr(curve, end), rel=1e-6)
+    assert curve.lo[0] < curve.mean[0] < curve.hi[0]
+    assert made.notes == ()
+
+
+def test_the_layout_has_a_chart_for_each_data_set_and_metric(runs, tmp_path):
+    compare(runs, tmp_path)
+    accumulator = EventAccumulator(str(tmp_path / "layout")).Reload()
+    text = accumulator.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0]
+    layout = layout_pb2.Layout.FromString(text)
+    assert [category.title for category in layout.category] == ["adding", "copy", "adding: training", "copy: training"]
+    charts = {(c.title, chart.title): chart.margin.series[0] for c in layout.category for chart in c.chart}
+    assert set(charts) == {
+        (d + t, m) for d in ("adding", "copy") for t, m in (("", "valid/mse"), (": training", "train/loss"))
+    }
+    written = read_scalars(tmp_path / "copy" / "m0")
+    series = charts["copy", "valid/mse"]
+    assert {series.value, series.lower, series.upper} <= set(written)
+    assert not {series.value} & set(read_scalars(tmp_path / "adding" / "m0"))  # each chart holds one data set
+
+
+def test_settings_become_runs_with_names_fit_for_files(make, tmp_path):
+    runs = [make.run(seed=0, hparams={"optimizer.lr": lr}) for lr in (0.1, 0.2)]
+    assert compare(runs, tmp_path).runs == ("adding/lstm-lr=0.1", "adding/lstm-lr=0.2")
+    assert compare(runs, tmp_path, rows="optimizer.lr", cols="model").runs == ("lstm/0.1", "lstm/0.2")
+
+
+def test_an_earlier_comparison_is_replaced_and_nothing_else(runs, tmp_path):
+    compare(runs, tmp_path)
+    compare(runs[:10], tmp_path)
+    assert not (tmp_path / "copy").exists()
+    assert len(read_scalars(tmp_path / "adding" / "m0")["adding/valid/mse/mean"]) == 3
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").touch()
+    with pytest.raises(UserError, match="holds no comparison"):
+        compare(runs, tmp_path / "other")
+    assert (tmp_path / "other" / "thesis.tex").exists()
+
+
+def test_the_picture_has_a_panel_for_each_data_set(runs, make, tmp_path):
+    path = plot([*runs, make.run(model="m0", seed=99, status="diverged")], tmp_path / "deep" / "curves.svg")
+    text = path.read_text()
+    comments = re.findall(r"<!-- (.*?) -->", text)
+    for expected in ("adding", "copy", "step", "valid/mse", "m4 (n=10)", "baseline"):
+        assert expected in comments
+    png = plot(runs, tmp_path / "curves.png", metric="train/loss")
+    with Image.open(png) as image:
+        assert image.width > 1000
+        assert len(image.convert("RGB").getcolors(1 << 20)) > 50  # not an empty page
+
+
+def test_log_axis_where_curves_span_decades(make, tmp_path):
+    steep = {"epoch": [1, 2], "step": [1, 2], "valid/mse": [1.0, 1e-4]}
+    text = plot([make.run(series=steep)], tmp_path / "a.svg").read_text()
+    assert "mathdefault{10^{" in text
+    assert "mathdefault{10^{" not in plot([make.run(series=steep)], tmp_path / "b.svg", log=False).read_text()
+
+
+def test_plot_leaves_no_figure_behind_and_names_unknown_series(runs, tmp_path):
+    import matplotlib.pyplot as plt
+
+    before = plt.get_fignums()
+    plot(runs, tmp_path / "a.png", metric="mse")
+    assert plt.get_fignums() == before
+    with pytest.raises(UserError, match=r"metric=valid/msee: .*did you mean valid/mse"):
+        plot(runs, tmp_path / "b.png", metric="msee")

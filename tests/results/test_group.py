@@ -1,0 +1,84 @@
+import pytest
+
+from rnnbench.errors import UserError
+from rnnbench.results.group import arrange, data_key, nearest, settings
+
+
+def test_nearest_names():
+    names = ["model", "model.hidden_size", "optimizer.lr", "dataset"]
+    assert nearest("modle", names) == "did you mean model?"
+    assert "model.hidden_size" in nearest("hidden_size", names)
+    assert nearest("qqqq", ["b", "a"]) == "choose one of a, b"
+
+
+def test_seeds_share_a_cell_and_other_settings_do_not(make):
+    runs = [make.run(seed=s, hparams={"optimizer.lr": lr}) for lr in (0.1, 0.01) for s in (0, 1)]
+    runs += [make.run(model="gru", seed=s) for s in (0, 1)]
+    grid = arrange(runs, "model", "dataset")
+    assert grid.rows.labels == ("lstm (lr=0.1)", "lstm (lr=0.01)", "gru (lr=0.01)")
+    assert grid.split_by == ("optimizer.lr",)
+    assert grid.base["lstm (lr=0.1)"] == "lstm"
+    assert [run.job.seed for run in grid.cells["lstm (lr=0.1)", "adding"]] == [0, 1]
+
+
+def test_what_differs_between_models_or_data_sets_splits_nothing(make):
+    runs = [make.run(hparams={"optimizer.lr": 0.1}), make.run(model="gru", hparams={"optimizer.lr": 0.2})]
+    runs += [make.run(dataset="digits", hparams={"optimizer.lr": 0.3})]
+    grid = arrange(runs, "model", "dataset")
+    assert grid.rows.labels == ("lstm", "gru")
+    assert grid.cols.labels == ("adding", "digits")
+    assert grid.split_by == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [({"engine": "fused"}, "engine"), ({"precision": "64"}, "precision"),
+     ({"versions": {"cell": 2, "dataset": 1, "task": 1}}, "versions.cell"),
+     ({"data_sha256": {"a.csv": "ff" * 32}}, "data_sha256.a.csv")],
+)  # fmt: skip
+def test_engine_versions_and_data_are_settings_too(make, change, key):
+    base = {"data_sha256": {"a.csv": "00" * 32}}
+    runs = [make.run(seed=0, **base), make.run(seed=1, **{**base, **change})]
+    assert arrange(runs, "model", "dataset").split_by == (key,)
+
+
+def test_an_unfinished_run_belongs_to_the_finished_ones(make):
+    runs = [make.run(seed=0), make.run(seed=1, status="pending"), make.run(seed=2, status="failed")]
+    assert len(arrange(runs, "model", "dataset").cells["lstm", "adding"]) == 3
+
+
+def test_any_field_and_several_make_an_axis(make):
+    runs = [make.run(seed=s, hparams={"model.size": n}) for n in (16, 8) for s in (10, 9)]
+    grid = arrange(runs, "model.size", "seed")
+    assert grid.rows.labels == ("8", "16")  # numbers by size
+    assert grid.cols.labels == ("9", "10")
+    both = arrange(runs, "model, model.size", "dataset")
+    assert both.rows.labels == ("lstm, 16", "lstm, 8")
+    assert both.split_by == ()
+
+
+def test_data_sets_in_one_cell_are_kept_apart(make):
+    grid = arrange([make.run(), make.run(dataset="digits")], "model", "engine")
+    assert grid.rows.labels == ("lstm (dataset=adding)", "lstm (dataset=digits)")
+
+
+def test_unknown_fields_are_named_with_their_neighbours(make):
+    with pytest.raises(UserError, match=r"rows=modle: .*did you mean model"):
+        arrange([make.run()], "modle", "dataset")
+    with pytest.raises(UserError, match=r"cols=lr: .*optimizer\.lr"):
+        arrange([make.run()], "model", "lr")
+    with pytest.raises(UserError, match="two different"):
+        arrange([make.run()], "model", "model")
+    with pytest.raises(UserError, match="no runs"):
+        arrange([], "model", "dataset")
+
+
+def test_data_key_knows_data_and_nothing_else(make):
+    key = data_key(make.run())
+    assert data_key(make.run(model="gru", seed=3, hparams={"optimizer.lr": 1.0})) == key
+    assert data_key(make.run(hparams={"dataset.length": 51})) != key
+    assert data_key(make.run(dataset="digits")) != key
+    assert data_key(make.run(data_sha256={"a": "1" * 64})) != key
+    assert data_key(make.run(versions={"cell": 9, "dataset": 1, "task": 1})) == key
+    assert data_key(make.run(versions={"cell": 1, "dataset": 2, "task": 1})) != key
+    assert "seed" not in settings(make.run())

@@ -1,0 +1,189 @@
+import pytest
+from scipy import stats
+
+from rnnbench.errors import UserError
+from rnnbench.results.table import build
+from rnnbench.results.verdict import REPRODUCED, TOO_FEW
+
+GOOD = [0.010, 0.012, 0.011, 0.013, 0.0105]
+BAD = [0.110, 0.112, 0.111, 0.113, 0.1105]
+
+
+def seeds(make, values, **options):
+    return [make.run(value, seed=seed, **options) for seed, value in enumerate(values)]
+
+
+@pytest.fixture
+def runs(make):
+    lstm = seeds(make, GOOD)
+    gru = seeds(make, [v + 0.0001 for v in BAD], model="gru")
+    digits = seeds(make, [0.91, 0.92, 0.93], dataset="digits", metric="accuracy", baseline={"accuracy": 0.1})
+    return lstm + gru + digits
+
+
+def test_cells_hold_mean_interval_and_counts(runs):
+    table = build(runs)
+    cell = table.cells["lstm", "adding"]
+    expected = stats.t.interval(0.95, 4, loc=sum(GOOD) / 5, scale=stats.sem(GOOD))
+    assert (cell.interval.lo, cell.interval.hi) == pytest.approx(expected)
+    assert (cell.metric, cell.mode, cell.total, cell.values) == ("mse", "min", 5, tuple(GOOD))
+    assert table.cells["lstm", "digits"].mode == "max"
+    assert ("gru", "digits") not in table.cells
+    assert table.rows.labels == ("lstm", "gru", "baseline")
+    assert table.cols.labels == ("adding", "digits")
+
+
+def test_the_best_is_marked_within_its_data_set(runs):
+    table = build(runs)
+    assert table.cells["lstm", "adding"].best
+    assert not table.cells["gru", "adding"].best
+    assert not table.cells["lstm", "digits"].best  # alone there
+
+
+def test_rows_may_be_data_sets(runs):
+    table = build(runs, rows="dataset", cols="model")
+    assert table.cells["adding", "lstm"].best
+    assert not table.cells["adding", "gru"].best
+    assert table.cols.labels == ("lstm", "gru", "baseline")
+    assert table.cells["digits", "baseline"].interval.mean == 0.1
+
+
+@pytest.mark.parametrize("status", ["failed", "diverged"])
+def test_failed_and_diverged_runs_are_counted_and_leave_no_mark_and_no_verdict(make, runs, status):
+    published = [{"row": "lstm", "col": "adding", "metric": "mse", "value": 0.011}]
+    whole = build(runs, published=published).cells["lstm", "adding"]
+    assert whole.best
+    assert whole.verdict is not None
+    broken = build([*runs, make.run(0.011, seed=5, status=status)], published=published).cells["lstm", "adding"]
+    assert (len(broken.values), broken.total, broken.missing) == (5, 6, {status: 1})
+    assert broken.interval == whole.interval  # a diverged run's value does not count
+    assert not broken.best
+    assert broken.verdict is None
+
+
+def test_a_metric_that_is_no_number_counts_as_missing(make):
+    metrics = {"train": {}, "valid": {}, "test": {"mse": None}}
+    runs = [*seeds(make, GOOD), make.run(seed=5, metrics=metrics)]
+    cell = build(runs).cells["lstm", "adding"]
+    assert cell.missing == {"no number": 1}
+    assert not cell.sound
+
+
+def test_unfinished_runs_are_counted_and_leave_the_mark(make, runs):
+    cell = build([*runs, make.run(seed=5, status="pending")]).cells["lstm", "adding"]
+    assert (len(cell.values), cell.total, cell.missing) == (5, 6, {"pending": 1})
+    assert cell.best
+
+
+def test_two_learning_rates_are_never_averaged(make):
+    runs = seeds(make, GOOD) + seeds(make, BAD, hparams={"optimizer.lr": 1.0})
+    table = build(runs)
+    assert table.rows.labels[:2] == ("lstm (lr=0.01)", "lstm (lr=1.0)")
+    assert any("optimizer.lr" in note for note in table.notes)
+    assert table.cells["lstm (lr=0.01)", "adding"].best
+    assert not table.cells["lstm (lr=1.0)", "adding"].best
+
+
+def test_only_the_same_data_are_compared(make):
+    easy = seeds(make, GOOD, hparams={"dataset.length": 10})
+    hard = seeds(make, BAD, hparams={"dataset.length": 99})
+    both = seeds(make, [v * 1.5 for v in BAD], hparams={"dataset.length": 99}, model="gru")
+    table = build(easy + hard + both)
+    assert not table.cells["lstm (length=10)", "adding"].best
+    assert table.cells["lstm (length=99)", "adding"].best
+    assert not table.cells["gru (length=99)", "adding"].best
+
+
+def test_costs_and_split(runs):
+    cell = build(runs, split="valid").cells["lstm", "adding"]
+    assert cell.costs == {
+        "parameters": 1234, "seconds": 12.25, "steps_per_second": 33, "peak_memory_bytes": 2**20
+    }  # fmt: skip
+    assert not any(c.baseline for c in build(runs, split="valid").cells.values())
+    with pytest.raises(UserError, match="split=exam"):
+        build(runs, split="exam")
+
+
+def test_metric_by_choice(runs):
+    table = build(runs, metric="loss")
+    assert table.cells["lstm", "adding"].mode == "min"
+    assert table.cells["lstm", "digits"].metric == "loss"
+    with pytest.raises(UserError, match=r"metric=msee: .*did you mean mse"):
+        build(runs, metric="msee")
+
+
+def test_runs_judged_by_different_metrics_need_a_choice(make):
+    runs = [make.run(seed=0), make.run(seed=1, metric="nll")]
+    with pytest.raises(UserError, match=r"mse and nll.*metric="):
+        build(runs)
+    assert build(runs, metric="loss").cells["lstm", "adding"].total == 2
+
+
+def test_the_baseline_is_a_row_for_each_data_set_in_a_column(make, runs):
+    table = build(runs)
+    assert table.cells["baseline", "adding"].interval.mean == pytest.approx(0.1667)
+    assert table.cells["baseline", "digits"].interval.mean == 0.1
+    mixed = build(runs, rows="model", cols="engine")
+    assert mixed.cells["baseline (adding)", "loop"].metric == "mse"
+    assert mixed.cells["baseline (digits)", "loop"].metric == "accuracy"
+    none = build(seeds(make, GOOD, baseline=None))
+    assert none.rows.labels == ("lstm",)
+
+
+def test_published_numbers_get_verdicts(make):
+    values = [8.50, 8.52, 8.48, 8.51, 8.49]
+    runs = seeds(make, values, metric="nll") + seeds(make, values[:4], metric="nll", model="gru")
+    entries = [
+        {"row": "lstm", "col": "adding", "metric": "nll", "value": "8.54"},
+        {"row": "gru", "col": "adding", "metric": "nll", "value": "8.53"},
+        {"row": "mut1", "col": "adding", "metric": "nll", "value": "8.5"},
+    ]
+    table = build(runs, published=entries)
+    assert table.cells["lstm", "adding"].verdict.kind == REPRODUCED
+    assert table.cells["gru", "adding"].verdict.kind == TOO_FEW
+    assert table.cells["mut1", "adding"].published.value == 8.5  # not run yet
+    assert table.cells["mut1", "adding"].verdict is None
+    assert table.rows.labels == ("lstm", "gru", "mut1", "baseline")
+    with pytest.raises(UserError, match=r"no column 'ading'; did you mean adding"):
+        build(runs, published=[{**entries[0], "col": "ading"}])
+
+
+def test_a_published_number_goes_to_every_setting_of_its_row(make):
+    runs = seeds(make, GOOD) + seeds(make, BAD, hparams={"optimizer.lr": 1.0})
+    entry = {"row": "lstm", "col": "adding", "metric": "mse", "value": 0.01}
+    table = build(runs, published=[entry])
+    assert all(table.cells[row, "adding"].published for row in table.rows.labels[:2])
+
+
+def test_notes_say_what_counts(make, runs):
+    notes = " ".join(build(runs).notes)
+    for words in (
+        "best on validation",
+        "95 % t interval",
+        "hyperparameters chosen",
+        "Holm",
+        "does not look at the input",
+    ):
+        assert words in notes
+    assert "Reproduced" not in notes
+    last = make.record(make.job())["selection"] | {"rule": "last"}
+    both = " ".join(build([make.run(seed=0), make.run(seed=1, selection=last)]).notes)
+    assert "rules differ" in both
+    failed = " ".join(build([*runs, make.run(seed=9, status="failed")]).notes)
+    assert "1 failed" in failed
+    scaled = [{"row": "lstm", "col": "adding", "metric": "mse", "value": 0.01, "scale": "log"}]
+    assert "log scale" in " ".join(build(runs, published=scaled).notes)
+
+
+def test_runs_of_one_seed_in_one_cell_are_noticed(make):
+    twin = make.run(0.5, seed=0)
+    other = type(twin)(
+        type(twin.job)(**{**twin.job.as_dict(), "identity": "f" * 16}), twin.path, "finished", twin.record
+    )
+    assert any("2 runs of seed 0" in note for note in build([twin, other]).notes)
+
+
+def test_a_table_of_unfinished_runs_alone(make):
+    table = build([make.run(seed=s, status="pending") for s in range(2)])
+    assert table.cells["lstm", "adding"].interval is None
+    assert table.cells["lstm", "adding"].total == 2
