@@ -43,16 +43,16 @@ def build_parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("folders", nargs="*", type=Path, help="run or sweep folders (default: the latest sweep)")
+        command.add_argument("--metric", help="default: each dataset's own")
         if name != "status":
-            command.add_argument("--metric", help="default: each dataset's own")
-        if name == "table":
             command.add_argument("--rows", default="model", help="any field or hyperparameter, as optimizer.lr")
             command.add_argument("--cols", default="dataset", help="likewise")
+        if name == "table":
             command.add_argument("--split", default="test", choices=("train", "valid", "test"))
-            command.add_argument("--format", default="terminal", choices=("terminal", "markdown", "latex", "csv", "json"))
+            command.add_argument("--format", default="terminal", choices=("terminal", "md", "latex", "csv", "json"))
             command.add_argument("--out", type=Path, help="write to this file instead")
         if name == "compare":
-            command.add_argument("--out", type=Path, help="folder for the curves (default: <sweep>/compare)")
+            command.add_argument("--out", type=Path, help="folder for the curves (default: <runs>/compare/<sweep>)")
     data = commands.add_parser("data", help="list, prepare or verify data files")
     data.add_argument("action", choices=("list", "prepare", "verify"))
     data.add_argument("names", nargs="*", help="datasets (default: all)")
@@ -112,9 +112,9 @@ def _runs(args: argparse.Namespace) -> list:
 
 
 def _status(args: argparse.Namespace) -> int:
-    from rnnbench.results.status import print_status, status_rows
+    from rnnbench.results.status import print_status
 
-    print_status(status_rows(_runs(args)))
+    print_status(_runs(args), metric=args.metric)
     return 0
 
 
@@ -126,11 +126,11 @@ def _table(args: argparse.Namespace) -> int:
     if args.format == "terminal" and args.out is None:
         print_table(table)
         return 0
-    text = render(table, "markdown" if args.format == "terminal" else args.format)
+    text = render(table, "md" if args.format == "terminal" else args.format)
     if args.out is None:
-        print(text, end="")
+        print(text)
     else:
-        args.out.write_text(text, encoding="utf-8")
+        args.out.write_text(text + "\n", encoding="utf-8")
     return 0
 
 
@@ -139,8 +139,9 @@ def _compare(args: argparse.Namespace) -> int:
 
     folders = _folders(args)
     runs = _runs(args)
-    made = compare(runs, args.out or folders[0] / "compare")
-    picture = plot(runs, made.path.with_suffix(".png"), metric=args.metric)
+    # Not inside a sweep: TensorBoard would show these curves among its runs.
+    made = compare(runs, args.out or runs_dir() / "compare" / folders[0].resolve().name, args.rows, args.cols)
+    picture = plot(runs, made.path.with_name(made.path.name + ".png"), args.metric, args.rows, args.cols)
     for note in made.notes:
         print(note)
     print(f"curves:      {made.path}\npicture:     {picture}")
@@ -162,7 +163,7 @@ def _bench(args: argparse.Namespace) -> int:
 
 def _reproduce(args: argparse.Namespace) -> int:
     from rnnbench.records.paper import load_paper
-    from rnnbench.results.paper import check_table, write_table
+    from rnnbench.results.paper import check_table, write_digest, write_table
     from rnnbench.results.summary import conclude
     from rnnbench.training.compose import packaged
 
@@ -176,7 +177,9 @@ def _reproduce(args: argparse.Namespace) -> int:
     archive = default_archive(paper, args.quick, runs_dir())
     launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={args.workers}"] if args.workers > 1 else []
     runs, outcome = run_paper(paper, archive, launcher, train=not args.table_only)
-    print(write_table(paper, runs, archive.with_name("README.md") if args.quick else paper.folder / "README.md"))
+    print(write_table(paper, runs, archive.with_name("README.md")))
+    if not args.quick:
+        write_digest(paper, runs, paper.folder.parent.parent / "README.md")
     return 0 if outcome is None or outcome.sweep is None else conclude(outcome.sweep, outcome.stopped, table=False)
 
 

@@ -154,4 +154,5 @@ def _failure(found: Entry, folder: Path, what: str) -> UserError:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+    cause = getattr(error.args[0], "reason", None) if error.args else None  # requests wraps what urllib3 found
+    return (str(cause or error) or type(error).__name__).splitlines()[0]

@@ -93,10 +93,19 @@ def _row(name: str, data_dir: str | Path | None) -> Row:
     return Row(name, status(name, data_dir), found.bytes, found.licence, path, found.url, found.expected)
 
 
-def _reads(path: Path) -> tuple[str, ...]:
+def options(path: Path) -> dict[str, Any]:
+    """The keys of a data set's configuration, with those of the configurations that it starts from."""
     node: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if "data_dir" not in node:  # the mark of a data set that reads published files
+    merged: dict[str, Any] = {}
+    for default in node.pop("defaults", []):
+        if isinstance(default, str) and default != "_self_":
+            merged |= options(path.with_name(f"{default}.yaml"))
+    return merged | node
+
+
+def _reads(path: Path) -> tuple[str, ...]:
+    node = options(path)
+    if node.pop("data_dir", None) is None:  # the mark of a data set that reads published files
         return ()
-    module, _, cls = node["_target_"].rpartition(".")
-    options = {key: value for key, value in node.items() if key not in ("defaults", "_target_", "data_dir")}
-    return getattr(importlib.import_module(module), cls)(**options).files
+    module, _, cls = node.pop("_target_").rpartition(".")
+    return getattr(importlib.import_module(module), cls)(**node).files

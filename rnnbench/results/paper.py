@@ -25,19 +25,32 @@ def write_table(paper: Paper, runs: Sequence[Run], page: Path) -> str:
     return text
 
 
+def write_digest(paper: Paper, runs: Sequence[Run], page: Path) -> None:
+    """Put the table of the test split between the marks that ``page`` has for this paper, if it has them."""
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    begin, end = f"<!-- {paper.name} -->", f"<!-- /{paper.name} -->"
+    if begin in text and end in text:
+        before, after = text.split(begin)[0], text.split(end)[1]
+        page.write_text(f"{before}{begin}\n{digest(paper, runs)}\n{end}{after}", encoding="utf-8")
+
+
 def check_table(paper: Paper) -> None:
-    """Compare the committed page with the committed records.
+    """Compare the committed pages with the committed records.
 
     Raises:
         UserError: they differ: one of the two was changed by hand.
     """
-    page = paper.folder / "README.md"
-    text = page.read_text(encoding="utf-8") if page.exists() else ""
-    if f"{BEGIN}\n\n{generated(paper, read_archive(paper.folder / ARCHIVE))}\n{END}" not in text:
-        raise UserError(
-            f"{page}: its table is not what {ARCHIVE} gives; "
-            f"make it again with `rnnbench reproduce {paper.name} --table-only`"
-        )
+    runs = read_archive(paper.folder / ARCHIVE)
+    own, front = paper.folder / "README.md", paper.folder.parent.parent / "README.md"
+    expected = {own: f"{BEGIN}\n\n{generated(paper, runs)}\n{END}"}
+    if front.exists() and f"<!-- {paper.name} -->" in front.read_text(encoding="utf-8"):
+        expected[front] = f"<!-- {paper.name} -->\n{digest(paper, runs)}\n<!-- /{paper.name} -->"
+    for page, text in expected.items():
+        if not page.exists() or text not in page.read_text(encoding="utf-8"):
+            raise UserError(
+                f"{page}: its table is not what {ARCHIVE} gives; "
+                f"make it again with `rnnbench reproduce {paper.name} --table-only`"
+            )
 
 
 def _around(page: Path) -> tuple[str, str]:
@@ -48,6 +61,13 @@ def _around(page: Path) -> tuple[str, str]:
     return before, rest.split(END)[1]
 
 
+def digest(paper: Paper, runs: Sequence[Run]) -> str:
+    """The paper's name and its table of the test split."""
+    numbers = [{k: v for k, v in e.items() if k != "split"} for e in paper.published if e["split"] == "test"]
+    table = to_markdown(build(paper.reported(runs), metric=paper.metric, published=numbers))
+    return f"{paper.reference}, {paper.table} (test):\n\n{table}"
+
+
 def generated(paper: Paper, runs: Sequence[Run]) -> str:
     """Tables of test and train, the selection, and what was run, in Markdown."""
     reported = paper.reported(runs)
@@ -55,15 +75,12 @@ def generated(paper: Paper, runs: Sequence[Run]) -> str:
     if reported:
         for split in dict.fromkeys(str(entry["split"]) for entry in paper.published):
             numbers = [{k: v for k, v in e.items() if k != "split"} for e in paper.published if e["split"] == split]
-            parts += [f"### {split.capitalize()}\n", to_markdown(_table(reported, split, paper.metric, numbers))]
+            table = build(reported, metric=paper.metric, split=split, published=numbers)
+            parts += [f"### {split.capitalize()}\n", to_markdown(table) + "\n"]
     parts += ["### Search\n", _selection(paper, runs), "### Runs\n", _runs(paper, runs)]
     for title, lines in paper.notes.items():
         parts += [f"### {title.capitalize()}\n", "\n".join(f"- {line}" for line in lines) + "\n"]
     return "\n".join(parts)
-
-
-def _table(runs: Sequence[Run], split: str, metric: str, numbers: list[dict]):
-    return build(runs, metric=metric, split=split, published=numbers)
 
 
 def _selection(paper: Paper, runs: Sequence[Run]) -> str:
@@ -80,7 +97,8 @@ def _selection(paper: Paper, runs: Sequence[Run]) -> str:
         lines.append([f"{key} {value:.4g}", *texts])
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     seeds = ", ".join(map(str, paper.search.seeds))
-    return f"{table}\n\nMean validation {paper.search.metric} over the search's seeds ({seeds}); the marked value was taken.\n"
+    note = f"Mean validation {paper.search.metric} over the search's seeds ({seeds}); the marked value was taken."
+    return f"{table}\n\n{note}\n"
 
 
 def _runs(paper: Paper, runs: Sequence[Run]) -> str:
@@ -90,7 +108,7 @@ def _runs(paper: Paper, runs: Sequence[Run]) -> str:
     engines = sorted({record["engine"] for record in records})
     data = sorted({f"`{file}` sha256 {sha[:12]}…" for record in records for file, sha in record["data_sha256"].items()})
     lines = [
-        f"{len(records)} of {total} runs recorded, {hours:.2f} hours of one CPU core in all; engine: {', '.join(engines)}.",
+        f"{len(records)} of {total} runs recorded, {hours:.2f} hours in all; engine: {', '.join(engines)}.",
         f"Data: {'; '.join(data)}." if data else "",
     ]
     return "\n".join(f"- {line}" for line in lines if line) + "\n"

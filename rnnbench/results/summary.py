@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rnnbench.records.sweep import load_sweep
 from rnnbench.records.load import runs_of
+from rnnbench.records.sweep import load_sweep
 from rnnbench.results.formats import print_table
 from rnnbench.results.table import build
 

@@ -79,7 +79,10 @@ class Composer:
 
         with self.explained(overrides):
             return self.hydra.compose_config(
-                config_name=self.config_name, overrides=list(overrides), run_mode=RunMode.RUN, with_log_configuration=False
+                config_name=self.config_name,
+                overrides=list(overrides),
+                run_mode=RunMode.RUN,
+                with_log_configuration=False,
             )
 
     def sweep(self, overrides: Sequence[str]) -> tuple[DictConfig, list[list[str]]]:

@@ -21,7 +21,9 @@ def recipe(science: dict) -> str:
     return identity({k: v for k, v in science.items() if k != "engine"})
 
 
-def run_paper(paper: Paper, archive: Path, launcher: Sequence[str], train: bool = True) -> tuple[list[Run], Outcome | None]:
+def run_paper(
+    paper: Paper, archive: Path, launcher: Sequence[str], train: bool = True
+) -> tuple[list[Run], Outcome | None]:
     """Run every stage, as far as ``archive`` does not hold it, and add the new records to ``archive``.
 
     Args:
@@ -46,7 +48,9 @@ def run_paper(paper: Paper, archive: Path, launcher: Sequence[str], train: bool 
         missing = [i for i, plan in enumerate(plans) if recipe(plan.science) not in archived]
         if missing and train:
             jobs = [overrides[i] for i in missing]
-            outcome = run_jobs(composer, master, jobs, [plans[i] for i in missing], ["rnnbench", "reproduce", paper.name])
+            outcome = run_jobs(
+                composer, master, jobs, [plans[i] for i in missing], ["rnnbench", "reproduce", paper.name]
+            )
         _collect([plans[i] for i in missing], records, archive)
         if outcome is not None and outcome.stopped:
             break

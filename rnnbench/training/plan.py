@@ -231,10 +231,7 @@ def start_weights(run: str) -> tuple[Path, str]:
 
 
 def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A flat view for tables and TensorBoard; paths, logging and empty values left out."""
-    kept = {k: v for k, v in config.items() if k not in ("paths", "logger", "dry_run", "threads")}
-    return {
-        key: value
-        for key, value in flatten(kept).items()
-        if value is not None and not NOT_SCIENCE & set(key.split(".")) and "_partial_" not in key
-    }
+    """A flat view for tables and TensorBoard: values alone, without paths, logging and classes."""
+    kept = {k: v for k, v in config.items() if k not in ("paths", "logger", "dry_run", "threads", "budget")}
+    flat = flatten(kept).items()
+    return {k: v for k, v in flat if v is not None and not NOT_SCIENCE & set(k.split(".")) and "._" not in k}

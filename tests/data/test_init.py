@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import rnnbench.data
+from rnnbench.data.listing import options
 
 CONFIGS = sorted((Path(__file__).parents[2] / "conf/dataset").glob("*.yaml"))
 
@@ -22,9 +23,8 @@ def test_there_are_configurations():
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_configuration_builds_the_dataset_and_names_its_task(path, tmp_path):
-    node = yaml.safe_load(path.read_text())
+    node, given = options(path), yaml.safe_load(path.read_text())
     cls = getattr(rnnbench.data, node.pop("_target_").removeprefix("rnnbench.data."))
-    ((_, task),) = node.pop("defaults")[0].items()
     # every option is spelt out, so that `--cfg job` shows all there is to set
     assert set(node) == set(inspect.signature(cls).parameters)
     if "data_dir" in node:
@@ -34,4 +34,6 @@ def test_configuration_builds_the_dataset_and_names_its_task(path, tmp_path):
         node |= {"path": "any.csv", "targets": ["a"]}
     dataset = cls(**node)
     assert dataset.name == path.stem
-    assert dataset.spec.task == task
+    overrides = {k: v for entry in given["defaults"] if isinstance(entry, dict) for k, v in entry.items()}
+    tasks = [task for key, task in overrides.items() if key.startswith("override /task")]
+    assert tasks == [dataset.spec.task] or "_target_" not in given  # or inherited with the rest

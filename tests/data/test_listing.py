@@ -43,6 +43,12 @@ def test_shipped_datasets_read_known_files():
     assert all(name in entries() for names in reads.values() for name in names)
 
 
+def test_options_are_inherited(tmp_path):
+    (tmp_path / "base.yaml").write_text("defaults:\n  - override /task: polyphonic\na: 1\nb: 2\n")
+    (tmp_path / "mine.yaml").write_text("defaults:\n  - base\n  - _self_\nb: 3\n")
+    assert listing.options(tmp_path / "mine.yaml") == {"a": 1, "b": 3}
+
+
 def test_list_shows_every_dataset(tmp_path, capsys):
     assert listing.main("list", [], tmp_path) == 0
     lines = capsys.readouterr().out.splitlines()
