@@ -200,7 +200,7 @@ class SequenceModule(L.LightningModule):
     def _draw_series(self) -> None:
         """Give a logger that starts anew the points of earlier attempts."""
         for i, step in enumerate(self.series.get("step", ())):
-            point = {k: v[i] for k, v in self.series.items() if k != "step" and v[i] is not None}
+            point = {k: v for k, values in self.series.items() if k != "step" and (v := values[i]) is not None}
             for logger in self.loggers:
                 logger.log_metrics(point, step=int(step or 0) - 1)  # Lightning counts the points it logs from zero
 

@@ -66,7 +66,8 @@ class ExactResume(Callback):
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Skip what the interrupted epoch has already seen."""
         loader: Any = trainer.train_dataloader
-        loader.skip = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        seen = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        loader.skip = seen if seen < trainer.num_training_batches else 0  # a whole epoch: the next one begins
 
     def on_train_batch_start(self, trainer: L.Trainer, module: L.LightningModule, batch: Any, batch_idx: int) -> None:
         """Seed dropout and noise of this step."""
@@ -123,8 +124,8 @@ class Selection(Checkpoint):
     def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Judge the epoch, then save."""
         value = trainer.callback_metrics.get(self.monitor)
-        validated = value is not None and (trainer.current_epoch + 1) % trainer.check_val_every_n_epoch == 0
-        better = validated and self._judge(float(value), trainer)
+        due = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
+        better = value is not None and due and self._judge(float(value), trainer)
         if self.rule == "last" or better:
             if self.rule == "last":
                 self.state |= {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}

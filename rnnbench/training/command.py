@@ -110,7 +110,9 @@ def sweep(composer: Composer, overrides: Sequence[str], command: Sequence[str]) 
     return run_jobs(composer, master, jobs, plans, command)
 
 
-def run_jobs(composer: Composer, master: Any, jobs: Sequence[list[str]], plans: Sequence, command: list[str]) -> Outcome:
+def run_jobs(
+    composer: Composer, master: Any, jobs: Sequence[list[str]], plans: Sequence[Any], command: Sequence[str]
+) -> Outcome:
     """Run planned jobs as one sweep."""
     from rnnbench.training.callbacks import Interrupted
     from rnnbench.training.sweep import open_sweep, run_sweep
