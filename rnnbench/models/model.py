@@ -26,7 +26,8 @@ class SequenceModel(nn.Module):
     def __init__(self, backbone: nn.Module, output_size: int, pooling: str | None):
         super().__init__()
         self.backbone = backbone
-        self.head = nn.Linear(backbone.output_size, output_size, device=_device(backbone))
+        width: Any = backbone.output_size
+        self.head = nn.Linear(width, output_size)
         self.pooling = pooling
 
     def forward(self, inputs_BTI: Tensor, lengths_B: Tensor | None = None) -> Tensor:
@@ -84,7 +85,3 @@ def count_parameters(model: SequenceModel) -> dict[str, int]:
         return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
     return {"backbone": count(model.backbone), "encoder": 0, "head": count(model.head)}
-
-
-def _device(module: nn.Module) -> Any:
-    return next((p.device for p in module.parameters()), None)

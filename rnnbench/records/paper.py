@@ -120,14 +120,16 @@ class Paper:
         }
 
     def reported(self, runs: Sequence[Run]) -> list[Run]:
-        """The runs that the table is made from."""
+        """The runs that the table is made from, in the paper's order."""
         chosen = self.selected(runs)
-        return [
+        kept = [
             run
             for run in runs
             if run.job.seed in self.seeds
             and run.job.hparams.get(self.search.key) == chosen.get((run.job.model, run.job.dataset), math.nan)
         ]
+        rows, cols = list(self.rows), list(self.cols)
+        return sorted(kept, key=lambda r: (rows.index(r.job.model), cols.index(r.job.dataset), r.job.seed))
 
 
 def load_paper(folder: Path) -> Paper:

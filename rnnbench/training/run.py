@@ -7,6 +7,7 @@ import os
 import shutil
 import traceback
 import warnings
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from rnnbench.records.store import RunDirectory, read_json, write_json
 from rnnbench.tasks.module import Diverged, SequenceModule, evaluate
 from rnnbench.tasks.task import constant_outputs
 from rnnbench.training.callbacks import ExactResume, Interrupted, Selection, StopFlag
+from rnnbench.training.devices import followers
 from rnnbench.training.plan import Plan, start_weights
 from rnnbench.training.provenance import PeakMemory, provenance
 
@@ -55,26 +57,40 @@ def run(plan: Plan, stop: StopFlag, progress_bar: bool = False) -> tuple[str, di
 
 def _train(plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: bool) -> dict[str, Any]:
     memory = PeakMemory()
-    quiet()
-    config = plan.config
-    torch.set_num_threads(config["threads"])
     attempts = _open(plan, directory)
-    data = SequenceDataModule(plan.dataset, seed=config["seed"])
-    data.setup()
-    module = _module(plan)
-    selection = _selection(plan, directory, stop)
-    trainer = _trainer(plan, directory, selection, progress_bar)
-    last = directory.checkpoints / "last.ckpt"
+    parts = assemble(plan, directory, stop, progress_bar)
     diverged = False
     try:
-        trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+        with followers(parts.trainer, directory.path):
+            parts.fit()
     except Diverged:
         diverged = True
-    metrics = {} if diverged else _score(module, data, directory, config["debug"]["limit_batches"])
+    # Measured by this process alone, on whole batches, whatever number of processes trained
+    data = SequenceDataModule(plan.dataset, seed=plan.job.seed)
+    data.share_splits(parts.data)
+    metrics = {} if diverged else _score(parts.module, data, directory, plan.config["debug"]["limit_batches"])
+    baseline = _baseline(plan, parts.module, data)
     record = {
+        **_identification(plan),
+        **_outcome(plan, parts.module, parts.selection),
+        "status": "diverged" if diverged else "finished",
+        "metrics": metrics,
+        "baseline": baseline,
+        "peak_memory_bytes": memory.bytes(),
+        "attempts": attempts,
+    }
+    if plan.config["logger"]["tensorboard"]:
+        finals = {f"final/{s}_{k}": v for s, values in metrics.items() for k, v in values.items()}
+        write_hparams_session(directory.path, plan.job.hparams, finals)
+    return record
+
+
+def _identification(plan: Plan) -> dict[str, Any]:
+    """The part of a record that is known before training."""
+    config = plan.config
+    return {
         "schema": SCHEMA,
         "identity": plan.job.identity,
-        "status": "diverged" if diverged else "finished",
         "model": plan.job.model,
         "dataset": plan.job.dataset,
         "task": config["task"]["name"],
@@ -87,33 +103,59 @@ def _train(plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: bo
         "engine": plan.engine,
         "precision": config["trainer"]["precision"],
         "hidden_size": config["model"].get("hidden_size"),
+        "metric_modes": {"loss": "min", **plan.task.modes},
+        "primary_metric": plan.task.primary,
+        "parameters": plan.parameters,
+        "state_size": plan.state_size,
+        "budget": None if plan.match is None else {"target": config["budget"]["params"], **vars(plan.match)},
+        "hparams": plan.job.hparams,
+    }
+
+
+def _outcome(plan: Plan, module: SequenceModule, selection: Selection) -> dict[str, Any]:
+    """The part of a record that training made."""
+    return {
         "selection": {
-            "rule": "best_valid" if config["trainer"]["select"] == "best" else "last",
+            "rule": "best_valid" if plan.config["trainer"]["select"] == "best" else "last",
             "metric": plan.task.primary,
             "mode": plan.task.modes[plan.task.primary],
             "epoch": selection.state["epoch"],
             "step": selection.state["step"],
         },
-        "metrics": metrics,
-        "metric_modes": {"loss": "min", **plan.task.modes},
-        "primary_metric": plan.task.primary,
-        "baseline": _baseline(plan, module, data),
         "series": module.series,
-        "parameters": plan.parameters,
-        "state_size": plan.state_size,
         "epochs": len(module.series.get("epoch", ())),
         "steps": int(module.series["step"][-1] or 0) if module.series.get("step") else 0,
         "seconds": module.seconds,
         "steps_per_second": _steps_per_second(module),
-        "peak_memory_bytes": memory.bytes(),
-        "budget": None if plan.match is None else {"target": config["budget"]["params"], **vars(plan.match)},
-        "attempts": attempts,
-        "hparams": plan.job.hparams,
     }
-    if config["logger"]["tensorboard"]:
-        finals = {f"final/{s}_{k}": v for s, values in metrics.items() for k, v in values.items()}
-        write_hparams_session(directory.path, plan.job.hparams, finals)
-    return record
+
+
+@dataclass
+class Parts:
+    """What trains one run in one process."""
+
+    data: SequenceDataModule
+    module: SequenceModule
+    selection: Selection
+    trainer: L.Trainer
+    resume_from: Path | None
+
+    def fit(self) -> None:
+        """Train to the end, from the saved state where there is one."""
+        self.trainer.fit(self.module, self.data, ckpt_path=self.resume_from, weights_only=True)
+
+
+def assemble(plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: bool) -> Parts:
+    """Build data, module, callbacks and trainer for an opened ``directory``."""
+    quiet()
+    torch.set_num_threads(plan.config["threads"])
+    stop.check()  # loading data may take long; whoever has asked to stop by now need not wait for it
+    data = SequenceDataModule(plan.dataset, seed=plan.job.seed)
+    data.setup()
+    selection = _selection(plan, directory, stop)
+    last = directory.checkpoints / "last.ckpt"
+    trainer = _trainer(plan, directory, selection, progress_bar)
+    return Parts(data, _module(plan), selection, trainer, last if last.exists() else None)
 
 
 def quiet() -> None:
