@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from rnnbench.errors import UserError
-from rnnbench.records.archive import read_archive
+from rnnbench.records.archive import LEFT_OUT, read_archive
 from rnnbench.records.paper import ARCHIVE, Paper
 from rnnbench.records.record import Run
 from rnnbench.results.formats import to_markdown
@@ -107,8 +109,11 @@ def _runs(paper: Paper, runs: Sequence[Run]) -> str:
     total = len(paper.rows) * len(paper.cols) * (len(paper.search.seeds) * paper.search.count + len(paper.seeds))
     engines = sorted({record["engine"] for record in records})
     data = sorted({f"`{file}` sha256 {sha[:12]}…" for record in records for file, sha in record["data_sha256"].items()})
+    kept = sorted(({k: v for k, v in r.items() if k not in LEFT_OUT} for r in records), key=lambda r: r["identity"])
+    digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
     lines = [
         f"{len(records)} of {total} runs recorded, {hours:.2f} hours in all; engine: {', '.join(engines)}.",
         f"Data: {'; '.join(data)}." if data else "",
+        f"Sum of the records: {digest[:16]}.",
     ]
     return "\n".join(f"- {line}" for line in lines if line) + "\n"
