@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from rnnbench.errors import UserError
+from rnnbench.errors import UserError, nearest
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,5 @@ def entries() -> dict[str, Entry]:
 def entry(name: str) -> Entry:
     """The entry called ``name``. Raises ``UserError`` with the nearest names when there is none."""
     if name not in entries():
-        near = difflib.get_close_matches(name, entries(), n=3, cutoff=0.4)
-        raise UserError(f"no data file is called {name!r}" + (f"; nearest: {', '.join(near)}" if near else ""))
+        raise UserError(f"no data file is called {name!r}; {nearest(name, entries())}")
     return entries()[name]

@@ -5,7 +5,6 @@ Row numbers in messages are line numbers of the file, as an editor shows them.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import warnings
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnnbench.errors import UserError
+from rnnbench.errors import UserError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,8 +53,7 @@ class Table:
         """Raise ``UserError`` for a name that is no column, with the nearest ones."""
         for name in names:
             if name not in self.columns:
-                near = difflib.get_close_matches(name, self.columns, n=3, cutoff=0.5) or self.columns[:10]
-                raise UserError(f"{self.path}: no column {name!r}; nearest: {', '.join(near)}")
+                raise UserError(f"{self.path}: no column {name!r}; {nearest(name, self.columns)}")
 
     def numeric(self) -> list[str]:
         """Columns with at least one number in them."""

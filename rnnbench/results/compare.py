@@ -10,12 +10,11 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnbench.errors import UserError
+from rnnbench.errors import UserError, nearest
 from rnnbench.records.events import write_layout, write_scalars
 from rnnbench.records.record import Run
 from rnnbench.records.store import slug, write_json
 from rnnbench.results.curves import Curves, average
-from rnnbench.results.group import nearest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

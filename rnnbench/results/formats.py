@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from rnnbench.errors import UserError
-from rnnbench.results.group import nearest
+from rnnbench.errors import UserError, nearest
 from rnnbench.results.statistics import Interval
 from rnnbench.results.table import COSTS, Cell, Table
 

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rnnbench.errors import UserError
+from rnnbench.errors import UserError, nearest
 from rnnbench.records.record import Run
 from rnnbench.records.sweep import distinguishing, short_label
 
 UNKNOWN = "-"  # label of runs that do not say
-
-
-def nearest(name: str, names: Iterable[str], count: int = 3) -> str:
-    """``did you mean a, b?``, or, where nothing is near, ``choose one of`` all names."""
-    names = sorted({str(n) for n in names})
-    near = difflib.get_close_matches(str(name), names, count, cutoff=0.5)
-    # A last part is how people name a nested key.
-    near += [n for n in names if n.rsplit(".", 1)[-1] == name and n not in near]
-    if near:
-        return f"did you mean {', '.join(near[:count])}?"
-    listed = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-    return f"choose one of {listed}"
 
 
 def settings(run: Run) -> dict[str, Any]:

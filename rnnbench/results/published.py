@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from rnnbench.errors import UserError
-from rnnbench.results.group import nearest
+from rnnbench.errors import UserError, nearest
 from rnnbench.results.verdict import SCALES, rounding_of
 
 

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rnnbench.errors import UserError
+from rnnbench.errors import UserError, nearest
 from rnnbench.records.record import Run
-from rnnbench.results.group import nearest
 
 if TYPE_CHECKING:
     from rich.console import Console

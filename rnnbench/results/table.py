@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
-from rnnbench.errors import UserError
+from rnnbench.errors import UserError, nearest
 from rnnbench.records.record import SPLITS, Run
-from rnnbench.results.group import Axis, Grid, arrange, data_key, nearest
+from rnnbench.results.group import Axis, Grid, arrange, data_key
 from rnnbench.results.notes import notes
 from rnnbench.results.published import Published, read_published
 from rnnbench.results.statistics import Interval, Sample, best_of_row, mean_interval

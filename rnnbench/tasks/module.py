@@ -82,11 +82,13 @@ class SequenceModule(L.LightningModule):
         """Mean loss over the scored positions of the batch."""
         outputs_NO, targets_N = scored(self(batch), batch, self.spec.per_step)
         losses_N = self.task.losses(outputs_NO, targets_N)
-        loss = losses_N.mean()
+        loss, mean, sequences = losses_N.mean(), None, len(batch)
+        if _world_size() > 1:
+            loss, mean, sequences = _share(losses_N, sequences)
         with torch.no_grad():
-            self.loss_sum += loss.detach()
+            self.loss_sum += loss.detach() if mean is None else mean
             self.batches += 1
-            self.sequences += len(batch)
+            self.sequences += sequences
             self.task.update(self.train_metrics, outputs_NO.detach(), targets_N, losses_N.detach())
         return loss
 
@@ -106,6 +108,8 @@ class SequenceModule(L.LightningModule):
                 self._clean_weights = [p.clone() for p in weights]
                 for p in weights:
                     p.add_(torch.randn_like(p), alpha=self.weight_noise)
+        if self.global_rank:  # after the noise, which is the same in every process: dropout on other rows is not
+            torch.manual_seed(torch.initial_seed() + self.global_rank)
 
     def on_after_backward(self) -> None:
         """Take the noise off again."""
@@ -147,11 +151,14 @@ class SequenceModule(L.LightningModule):
         self.scheduler = None if self.make_scheduler is None else self.make_scheduler(optimizer)
         return optimizer
 
+    def on_fit_start(self) -> None:
+        """Draw what earlier attempts logged; here, because a run that was cut off after its last step trains none."""
+        self._draw_series()
+
     def on_train_start(self) -> None:
         """Take the schedule up where it stood; the optimiser has its rate back already."""
         if self._scheduler_state is not None and self.scheduler is not None:
             self.scheduler.load_state_dict(self._scheduler_state)
-        self._draw_series()
 
     def _step_schedule(self) -> None:
         if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
@@ -231,6 +238,24 @@ class SequenceModule(L.LightningModule):
         self.sequences, self.train_seconds = kept["sequences"], kept["train_seconds"]
         self.seconds_before, self._valid = kept["seconds"], kept["valid"]
         self._scheduler_state = kept["scheduler"]
+
+
+def _world_size() -> int:
+    distributed = torch.distributed
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+def _share(losses_N: Tensor, sequences: int) -> tuple[Tensor, Tensor, int]:
+    """For a batch shared by several processes: what to differentiate, the mean loss and the size of the whole batch.
+
+    The strategy averages gradients over processes. Shares differ in length, so the mean of their means is not the
+    mean of the batch; scaled by the share's part of all positions it is.
+    """
+    sums = torch.stack([losses_N.detach().double().sum(), losses_N.new_tensor(len(losses_N)).double()])
+    sums = torch.cat([sums, sums.new_tensor([sequences])])
+    torch.distributed.all_reduce(sums)
+    loss = losses_N.sum() * (_world_size() / sums[1]).to(losses_N)
+    return loss, (sums[0] / sums[1]).to(losses_N), int(sums[2])
 
 
 @torch.no_grad()

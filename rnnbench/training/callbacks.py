@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import torch
@@ -15,6 +17,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from rnnbench.data.seeding import derive
+from rnnbench.tasks.module import SequenceModule
 
 
 class Interrupted(BaseException):
@@ -26,26 +29,42 @@ class StopFlag:
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._passed_on = False
 
     @contextmanager
-    def listening(self) -> Iterator[StopFlag]:
-        """Install the handlers, where this thread may, and put the old ones back."""
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        try:
-            before = {n: signal.signal(n, self._note) for n in numbers}
-        except ValueError:  # only the main thread may; elsewhere the process's own handlers stay
-            before = {}
+    def listening(self, pass_on: bool = False) -> Iterator[StopFlag]:
+        """Install the handlers, where this thread may, and put the old ones back.
+
+        Args:
+            pass_on: tell the child processes too.
+        """
+        self.signal, self._passed_on = None, pass_on
+        before = self._install((signal.SIGINT, signal.SIGTERM))
         try:
             yield self
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    def obey_parent(self) -> None:
+        """In a worker process, for good: the parent says when to stop, and Ctrl-C, which reaches both, is its to read."""
+        if self._install((signal.SIGTERM,)):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def _install(self, numbers: Iterable[int]) -> dict[int, Any]:
+        try:
+            return {n: signal.signal(n, self._note) for n in numbers}
+        except ValueError:  # only the main thread may; elsewhere the process's own handlers stay
+            return {}
+
     def _note(self, number: int, frame: Any) -> None:
         if self.signal is not None:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
             signal.raise_signal(number)
         self.signal = number
+        if self._passed_on:
+            for child in multiprocessing.active_children():
+                child.terminate()
 
     def check(self) -> None:
         """Raise :class:`Interrupted` once the flag is set."""
@@ -92,7 +111,7 @@ class Selection(Checkpoint):
     Args:
         folder: where ``last.ckpt`` (everything) and ``selected.ckpt`` (weights) go.
         rule: ``best`` on validation, or ``last``.
-        monitor: the logged validation metric; ``mode`` says whether less (``min``) or more (``max``) is better.
+        monitor: the series of the validation metric; ``mode`` says whether less (``min``) or more (``max``) is better.
         patience: evaluations without an improvement of more than ``min_delta`` before training stops; None: never.
         every: epochs between saved states.
         stop: asked before every step.
@@ -121,11 +140,10 @@ class Selection(Checkpoint):
         """The one place inside an epoch where a run may be interrupted: between two steps."""
         self.stop.check()
 
-    def on_train_epoch_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Judge the epoch, then save."""
-        value = trainer.callback_metrics.get(self.monitor)
-        due = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
-        better = value is not None and due and self._judge(float(value), trainer)
+    def on_train_epoch_end(self, trainer: L.Trainer, module: Any) -> None:
+        """Judge the epoch by the point that the module has just closed, then save."""
+        value = module.series.get(self.monitor, [None])[-1]  # None: an epoch without validation
+        better = value is not None and self._judge(value, trainer)
         if self.rule == "last" or better:
             if self.rule == "last":
                 self.state |= {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
@@ -137,9 +155,19 @@ class Selection(Checkpoint):
         self.stop.check()
 
     def on_exception(self, trainer: L.Trainer, module: L.LightningModule, exception: BaseException) -> None:
-        """An interrupted epoch is saved where it stands."""
-        if isinstance(exception, (Interrupted, SIGTERMException)):
-            trainer.save_checkpoint(self.folder / "last.ckpt")
+        """An interrupted epoch is saved where it stands.
+
+        Not with several processes, whose steps are not at rest together: these go on from the last saved epoch.
+        """
+        if isinstance(exception, (Interrupted, SIGTERMException)) and trainer.world_size == 1:
+            self._save(trainer, "last.ckpt")
+
+    def _save(self, trainer: L.Trainer, name: str, weights_only: bool = False) -> None:
+        # Lightning writes to the system's temporary folder and moves, which between two disks is a copy that can tear
+        temporary = self.folder / f".{name}.tmp"
+        trainer.save_checkpoint(temporary, weights_only=weights_only)
+        if trainer.is_global_zero:
+            os.replace(temporary, self.folder / name)
 
     def _judge(self, value: float, trainer: L.Trainer) -> bool:
         cost = self.sign * value if math.isfinite(value) else math.inf

@@ -8,7 +8,7 @@ import logging
 import math
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Union
 
 from rnnbench import schema
@@ -68,7 +68,9 @@ def _ranges(config: Mapping[str, Any], cls: type, prefix: str) -> Iterator[str]:
     for field in dataclasses.fields(cls):
         value, key = config.get(field.name), prefix + field.name
         hint = hints[field.name]
-        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if field.name not in config and key not in TARGETS:
+            yield f"{key}: missing"
+        elif dataclasses.is_dataclass(hint) and isinstance(hint, type):
             yield from _ranges(value or {}, hint, key + ".")
         elif value is not None:
             yield from _range(value, key, field.metadata)
@@ -135,6 +137,8 @@ def fits(value: Any, hint: Any) -> bool:
         return value in args and not (isinstance(value, bool) and True not in args and False not in args)
     if hint is None or hint is type(None):
         return value is None
+    if origin is Callable:
+        return False  # a plain value is none; one built from a _target_ is judged by that
     if hint is bool:
         return isinstance(value, bool)
     if hint is int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rnnbench.errors import UserError
 from rnnbench.training.compose import CONFIG_NAME, Composer, any_budget
 
 INTERRUPTED = 130
@@ -80,6 +81,8 @@ def single(composer: Composer, overrides: Sequence[str]) -> int:
         return INTERRUPTED
     if record is None:
         failure = RunDirectory(plan.path).failure() or {}
+        if failure.get("mistake"):
+            raise UserError(failure["error"])
         print(failure.get("traceback", ""), file=sys.stderr)
         print(f"failed: {failure.get('error')}\ntraceback kept in {plan.path / 'failure.json'}", file=sys.stderr)
         return FAILED

@@ -70,7 +70,8 @@ class Composer:
 
         try:
             yield
-        except (HydraException, OmegaConfBaseException) as error:
+        except (HydraException, OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
+            # the plain ones are what both raise for values of a kind that they did not expect
             raise UserError(explain(error, overrides, self.hydra.config_loader, self.config_name)) from error
 
     def one(self, overrides: Sequence[str]) -> DictConfig:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from hydra.errors import OverrideParseException
 from omegaconf import DictConfig
 
 
@@ -27,19 +28,30 @@ def explain(error: Exception, overrides: Sequence[str], loader: Any, config_name
     text = " ".join(str(causes[0]).split())
     for pattern, form in (
         (r"Could not override '([^']+)'\. No match in the defaults list", _unknown_group),
-        (r"Could not find '([^']+)/([^'/]+)'", _unknown_option),
+        (r"Could not find '([^']+)/([^'/]*)'", _unknown_option),
         (r"Could not override '([^']+)'", _unknown_key),
         (r"Key '([^']+)' (?:is )?not in", _unknown_key),
     ):
         if found := re.search(pattern, text):
             return form(found, loader, config_name, causes)
-    key = re.search(r"full_key: (\S+)", " ".join(str(c) for c in causes))
-    if key:
-        return f"{key[1]}: {_first_line(causes[-1])}"
+    if "must be a string or a list" in text:  # of the option of a group
+        groups = set(loader.list_groups(""))
+        wrong = [o for o in overrides if (name := o.partition("=")[0].lstrip("+")) in groups and o != name]
+        return f"{' '.join(wrong)}: the name of an option is wanted; {_first_line(causes[0])}"
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: not in Hydra's grammar: {_first_line(causes[0])}"
+    if key := full_key(" ".join(str(c) for c in causes)):
+        return f"{key}: {_first_line(causes[-1])}"
     if "Ambiguous value" in text:
         override = re.search(r"argument '([^']+)'", text)
         return f"{override[1] if override else text}: several values; give one, or add -m for a sweep"
     return _first_line(causes[0])
+
+
+def full_key(text: str) -> str | None:
+    """The key that a message of OmegaConf names."""
+    found = re.search(r"full_key: (\S+)", text)
+    return found[1] if found else None
 
 
 def _first_line(error: Exception) -> str:
@@ -59,8 +71,7 @@ def _unknown_option(found: re.Match[str], loader: Any, config_name: str, causes:
 
 def _unknown_key(found: re.Match[str], loader: Any, config_name: str, causes: list[Exception]) -> str:
     key = found[1]
-    inner = re.search(r"full_key: (\S+)", " ".join(str(c) for c in causes))
-    key = inner[1] if inner else key
+    key = full_key(" ".join(str(c) for c in causes)) or key
     parent, _, name = key.rpartition(".")
     known = _keys(loader, config_name, parent)
     if parent and not known:

@@ -24,6 +24,7 @@ from rnnbench.records.record import Job
 from rnnbench.records.store import RunDirectory, run_name
 from rnnbench.training.check import TARGETS, locate, problems
 from rnnbench.training.compose import plain
+from rnnbench.training.explain import full_key
 
 # Where files lie and how many sequences are scored at once changes no result.
 NOT_SCIENCE = {"data_dir", "path", "eval_batch_size"}
@@ -70,9 +71,12 @@ def make_plan(cfg: DictConfig, overrides: Sequence[str] = ()) -> Plan:
     try:
         config = plain(cfg)
     except OmegaConfBaseException as error:
-        raise Problems([" ".join(str(error).split())]) from error
+        key, line = full_key(str(error)), str(error).splitlines()[0]
+        raise Problems([f"{key}: {line}" if key else line]) from error
     if lines := problems(config):
         raise Problems(lines)
+    if not (name := config["model"].get("name")) or not isinstance(name, str):
+        raise Problems([f"model.name={name}: must be a name, by which tables call the model"])
     dataset = _build("dataset", config["dataset"])()
     task = _build("task", config["task"])()
     if config["task"]["name"] != dataset.spec.task:
@@ -81,6 +85,7 @@ def make_plan(cfg: DictConfig, overrides: Sequence[str] = ()) -> Plan:
     backbone = _build("model", config["model"])
     model = _meta(backbone, dataset, task, "model")
     optimizer, scheduler = _optimizer(config, model)
+    _check_devices(config, dataset)
     engine = getattr(model.backbone, "engine", "torch")
     versions = _versions(config)
     science = _science(config, dataset, engine, versions)
@@ -162,6 +167,14 @@ def _optimizer(config: dict[str, Any], model: Any) -> tuple[Callable[..., Any], 
     return optimizer, scheduler
 
 
+def _check_devices(config: dict[str, Any], dataset: Any) -> None:
+    from rnnbench.training.devices import device_problem
+
+    trainer = config["trainer"]
+    if line := device_problem(trainer["accelerator"], str(trainer["devices"]), trainer["strategy"], dataset.batch_size):
+        raise Problems([line])
+
+
 def _try_schedule(schedule: Any, target: str) -> None:
     """One step, because some schedules meet a bad argument only there."""
     from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -216,8 +229,10 @@ def _own_choices(node: Mapping[str, Any]) -> dict[str, Any]:
 def _same(default: Any, value: Any) -> bool:
     if isinstance(default, tuple) and isinstance(value, list):
         return list(default) == value
-    return default is not inspect.Parameter.empty and default == value and isinstance(default, bool) == isinstance(
-        value, bool
+    return (
+        default is not inspect.Parameter.empty
+        and default == value
+        and isinstance(default, bool) == isinstance(value, bool)
     )
 
 

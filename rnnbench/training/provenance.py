@@ -57,7 +57,10 @@ def _git(folder: Path) -> dict[str, Any]:
     tracked = ask("ls-files", "--error-unmatch", "provenance.py") or ask("ls-files", "training/provenance.py")
     if not tracked:
         return {"commit": None, "dirty_diff": None}  # an installed wheel has no commit, only a version
-    return {"commit": (ask("rev-parse", "HEAD") or "").strip() or None, "dirty_diff": ask("diff", "HEAD", "--", folder.name)}
+    return {
+        "commit": (ask("rev-parse", "HEAD") or "").strip() or None,
+        "dirty_diff": ask("diff", "HEAD", "--", folder.name),
+    }
 
 
 class PeakMemory:

@@ -18,6 +18,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from rnnbench.data.module import SequenceDataModule
 from rnnbench.data.seeding import derive
+from rnnbench.errors import UserError
 from rnnbench.models import build_model
 from rnnbench.records.events import write_hparams_session
 from rnnbench.records.record import SCHEMA
@@ -49,7 +50,9 @@ def run(plan: Plan, stop: StopFlag, progress_bar: bool = False) -> tuple[str, di
         except (Interrupted, KeyboardInterrupt, SystemExit):
             raise
         except Exception as error:
-            directory.write_failure({"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
+            mistake = isinstance(error, UserError)
+            line = str(error) if mistake else f"{type(error).__name__}: {error}"
+            directory.write_failure({"error": line, "mistake": mistake, "traceback": traceback.format_exc()})
             return "failed", None
         directory.write_result(record)
         return record["status"], record
@@ -65,17 +68,14 @@ def _train(plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: bo
             parts.fit()
     except Diverged:
         diverged = True
-    # Measured by this process alone, on whole batches, whatever number of processes trained
-    data = SequenceDataModule(plan.dataset, seed=plan.job.seed)
-    data.share_splits(parts.data)
-    metrics = {} if diverged else _score(parts.module, data, directory, plan.config["debug"]["limit_batches"])
-    baseline = _baseline(plan, parts.module, data)
+    parts.data.trainer = None  # from here on this process measures alone, on whole batches
+    metrics = {} if diverged else _score(parts.module, parts.data, directory, plan.config["debug"]["limit_batches"])
     record = {
         **_identification(plan),
         **_outcome(plan, parts.module, parts.selection),
         "status": "diverged" if diverged else "finished",
         "metrics": metrics,
-        "baseline": baseline,
+        "baseline": _baseline(plan, parts.module, parts.data),
         "peak_memory_bytes": memory.bytes(),
         "attempts": attempts,
     }
@@ -201,7 +201,9 @@ def _extend_shorter_run(plan: Plan, directory: RunDirectory) -> None:
         record = other.result() if sibling != directory.path and (other.checkpoints / "last.ckpt").exists() else None
         if record is None or record["status"] != "finished" or shape(record["science"]) != shape(plan.science):
             continue
-        fits = record["config"]["trainer"]["max_steps"] is None and record["epochs"] < plan.config["trainer"]["max_epochs"]
+        fits = (
+            record["config"]["trainer"]["max_steps"] is None and record["epochs"] < plan.config["trainer"]["max_epochs"]
+        )
         if fits and record["epochs"] > epochs:
             best, epochs = other, record["epochs"]
     if best is not None:
@@ -279,7 +281,10 @@ def _score(
     module: SequenceModule, data: SequenceDataModule, directory: RunDirectory, limit: int | None
 ) -> dict[str, Any]:
     """Metrics of the selected weights; the one time that the test split is read."""
-    load_weights(module, directory.checkpoints / "selected.ckpt")
+    selected = directory.checkpoints / "selected.ckpt"
+    if not selected.exists():
+        raise UserError("training ended before its first validation: lower trainer.validate_every or train longer")
+    load_weights(module, selected)
     loaders = {
         "train": data.train_eval_dataloader(),
         "valid": data.val_dataloader(),

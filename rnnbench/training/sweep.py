@@ -21,8 +21,11 @@ from rnnbench.records.events import write_experiment
 from rnnbench.records.record import Job
 from rnnbench.records.store import RunBusy, RunDirectory
 from rnnbench.records.sweep import Sweep, create_sweep
+from rnnbench.training.callbacks import Interrupted, StopFlag
 from rnnbench.training.compose import Composer
 from rnnbench.training.plan import Plan, Problems, make_plan
+
+_STOP = StopFlag()  # one for each process, because signals are
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Progress:
     directories: tuple[Path, ...]
     finished_before: int
     started: float = field(default_factory=time.time)
+    pid: int = field(default_factory=os.getpid)
 
     def line(self, job: Job, status: str, record: dict[str, Any] | None, error: str = "") -> str:
         """``n/N model dataset seed metric seconds, time left``."""
@@ -107,26 +111,39 @@ def run_sweep(composer: Composer, master: DictConfig, jobs: Sequence[Sequence[st
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=partial(sweep_job, progress=progress), config=master
     )
-    launcher.launch([list(jobs[i]) for i in todo], initial_job_idx=0)
+    with _STOP.listening(pass_on=True):
+        launcher.launch([list(jobs[i]) for i in todo], initial_job_idx=0)
+        _STOP.check()
 
 
 def sweep_job(cfg: DictConfig, progress: Progress) -> str:
-    """One job, in whatever process the launcher gives it; returns its status and raises nothing but interruptions."""
+    """One job, in whatever process the launcher gives it; returns its status.
+
+    Raises:
+        Interrupted: the sweep is to stop, and this is the process that runs it. A worker returns instead, because
+            joblib kills the others, which may still be saving, when one raises.
+    """
     from hydra.core.hydra_config import HydraConfig
 
-    from rnnbench.training.callbacks import StopFlag
     from rnnbench.training.run import run
 
-    plan = make_plan(cfg, list(HydraConfig.get().overrides.task))
-    with StopFlag().listening() as stop:
-        try:
-            status, record = run(plan, stop)
-        except RunBusy as busy:
-            print(f"skipped: {busy}", flush=True)
-            return "running"
+    worker = os.getpid() != progress.pid
+    if worker:
+        _STOP.obey_parent()
+    try:
+        _STOP.check()
+        plan = make_plan(cfg, list(HydraConfig.get().overrides.task))
+        status, record = run(plan, _STOP)
         error = "" if record else (RunDirectory(plan.path).failure() or {}).get("error", "")
         print(progress.line(plan.job, status, record, error), flush=True)
-        stop.check()
+        _STOP.check()
+    except RunBusy as busy:
+        print(f"skipped: {busy}", flush=True)
+        return "running"
+    except Interrupted:
+        if worker:
+            return "interrupted"
+        raise
     return status
 
 

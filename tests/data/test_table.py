@@ -93,9 +93,9 @@ def test_absent_file_and_folder(tmp_path, name):
 
 def test_unknown_column_names_the_nearest(write):
     table = Table(write("price,volume\n1,2\n"))
-    with pytest.raises(UserError, match="no column 'prise'; nearest: price"):
+    with pytest.raises(UserError, match="no column 'prise'; did you mean price"):
         table.require(["volume", "prise"])
-    with pytest.raises(UserError, match="nearest: price, volume"):
+    with pytest.raises(UserError, match="choose one of price, volume"):
         table.require(["zzz"])
 
 

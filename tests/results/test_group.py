@@ -1,14 +1,7 @@
 import pytest
 
 from rnnbench.errors import UserError
-from rnnbench.results.group import arrange, data_key, nearest, settings
-
-
-def test_nearest_names():
-    names = ["model", "model.hidden_size", "optimizer.lr", "dataset"]
-    assert nearest("modle", names) == "did you mean model?"
-    assert "model.hidden_size" in nearest("hidden_size", names)
-    assert nearest("qqqq", ["b", "a"]) == "choose one of a, b"
+from rnnbench.results.group import arrange, data_key, settings
 
 
 def test_seeds_share_a_cell_and_other_settings_do_not(make):
