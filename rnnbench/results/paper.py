@@ -66,7 +66,10 @@ def _around(page: Path) -> tuple[str, str]:
 def digest(paper: Paper, runs: Sequence[Run]) -> str:
     """The paper's name and its table of the test split."""
     numbers = [{k: v for k, v in e.items() if k != "split"} for e in paper.published if e["split"] == "test"]
-    table = to_markdown(build(paper.reported(runs), metric=paper.metric, published=numbers))
+    reported = paper.reported(runs)
+    if not reported:
+        return f"{paper.reference}, {paper.table}: not run yet."
+    table = to_markdown(build(reported, metric=paper.metric, published=numbers))
     return f"{paper.reference}, {paper.table} (test):\n\n{table}"
 
 

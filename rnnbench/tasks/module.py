@@ -209,7 +209,7 @@ class SequenceModule(L.LightningModule):
     def _draw_series(self, first: int = 0) -> None:
         """Give the loggers the newest point, or, when they start anew, all points of earlier attempts."""
         for i, step in list(enumerate(self.series.get("step", ())))[first:]:
-            point = {k: v[i] for k, v in self.series.items() if k != "step" and v[i] is not None}
+            point = {k: value for k, v in self.series.items() if k != "step" and (value := v[i]) is not None}
             for logger in self.loggers:
                 logger.log_metrics(point, step=int(step or 0))
         for logger in self.loggers:

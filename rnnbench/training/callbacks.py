@@ -9,7 +9,7 @@ import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import lightning as L
 import torch
@@ -17,7 +17,6 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from rnnbench.data.seeding import derive
-from rnnbench.tasks.module import SequenceModule
 
 
 class Interrupted(BaseException):
@@ -47,7 +46,7 @@ class StopFlag:
                 signal.signal(number, handler)
 
     def obey_parent(self) -> None:
-        """In a worker process, for good: the parent says when to stop, and Ctrl-C, which reaches both, is its to read."""
+        """In a worker process, for good: the parent says when to stop; Ctrl-C, which reaches both, is for the parent."""
         if self._install((signal.SIGTERM,)):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -140,6 +139,13 @@ class Selection(Checkpoint):
         """The one place inside an epoch where a run may be interrupted: between two steps."""
         self.stop.check()
 
+    def on_train_batch_end(
+        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """The last step of ``max_steps`` may lie inside an epoch: have it validated all the same."""
+        if trainer.max_steps > 0 and trainer.global_step >= trainer.max_steps:
+            trainer.should_stop = True
+
     def on_train_epoch_end(self, trainer: L.Trainer, module: Any) -> None:
         """Judge the epoch by the point that the module has just closed, then save."""
         value = module.series.get(self.monitor, [None])[-1]  # None: an epoch without validation
@@ -147,11 +153,12 @@ class Selection(Checkpoint):
         if self.rule == "last" or better:
             if self.rule == "last":
                 self.state |= {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
-            trainer.save_checkpoint(self.folder / "selected.ckpt", weights_only=True)
+            self._save(trainer, "selected.ckpt", weights_only=True)
         trainer.should_stop = trainer.should_stop or self._out_of_patience()
         last = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
-        if last or self.stop.signal is not None or (trainer.current_epoch + 1) % self.every == 0:
-            trainer.save_checkpoint(self.folder / "last.ckpt")
+        stopped = self.stop.signal is not None and trainer.world_size == 1
+        if last or stopped or (trainer.current_epoch + 1) % self.every == 0:
+            self._save(trainer, "last.ckpt")
         self.stop.check()
 
     def on_exception(self, trainer: L.Trainer, module: L.LightningModule, exception: BaseException) -> None:

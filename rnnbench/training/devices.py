@@ -7,9 +7,11 @@ finds those of torchrun. Everything else is the strategy that the configuration 
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -21,6 +23,14 @@ from lightning.fabric.plugins.environments.lightning import find_free_network_po
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher, _SubprocessScriptLauncher
 
 PATIENCE = 20.0  # seconds that a follower has to end by itself after the leader
+
+
+def quiet() -> None:
+    """Silence what Lightning and torch say at every start; errors and our own lines remain."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning.*")
+    warnings.filterwarnings("ignore", message=".*ended before the epoch ended and your dataloader is.*")
 
 
 @cache
@@ -35,6 +45,7 @@ def device_problem(accelerator: str, devices: str, strategy: str, batch_size: in
     """
     from omegaconf import OmegaConf
 
+    quiet()
     wanted = OmegaConf.to_container(OmegaConf.create({"value": devices}))["value"]  # type: ignore[index,call-overload]
     wanted = int(devices) if devices.lstrip("-").isdigit() else wanted
     try:

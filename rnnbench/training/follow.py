@@ -31,7 +31,7 @@ def follow(folder: Path) -> None:
 
 
 def _end_with_leader() -> None:
-    sys.stdin.buffer.read()  # returns when the leader is gone
+    os.read(sys.stdin.fileno(), 1)  # returns when the leader is gone; sys.stdin itself is locked at our own end
     os._exit(1)
 
 

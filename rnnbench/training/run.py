@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import traceback
-import warnings
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,7 +24,7 @@ from rnnbench.records.store import RunDirectory, read_json, write_json
 from rnnbench.tasks.module import Diverged, SequenceModule, evaluate
 from rnnbench.tasks.task import constant_outputs
 from rnnbench.training.callbacks import ExactResume, Interrupted, Selection, StopFlag
-from rnnbench.training.devices import followers
+from rnnbench.training.devices import followers, quiet
 from rnnbench.training.plan import Plan, start_weights
 from rnnbench.training.provenance import PeakMemory, provenance
 
@@ -156,14 +154,6 @@ def assemble(plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: 
     last = directory.checkpoints / "last.ckpt"
     trainer = _trainer(plan, directory, selection, progress_bar)
     return Parts(data, _module(plan), selection, trainer, last if last.exists() else None)
-
-
-def quiet() -> None:
-    """Silence what Lightning and torch say at every start; errors and our own lines remain."""
-    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning.*")
-    warnings.filterwarnings("ignore", message=".*ended before the epoch ended and your dataloader is.*")
 
 
 def _open(plan: Plan, directory: RunDirectory) -> int:
