@@ -42,8 +42,8 @@ types: $(STAMP) ## pyright
 format: $(STAMP) ## ruff, writing
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-tensorboard: $(STAMP) ## all sweeps on http://127.0.0.1:6006
-	$(BIN)/tensorboard --host 127.0.0.1 --logdir $${RNNBENCH_RUNS:-runs}/sweeps
+tensorboard: $(STAMP) ## all runs on http://127.0.0.1:6006
+	$(BIN)/tensorboard --host 127.0.0.1 --logdir $${RNNBENCH_RUNS:-runs}/runs
 
 paper: $(STAMP) ## run what is missing of PAPER=... and make its table; QUICK=1 for a small form
 	$(BIN)/rnnbench reproduce $(PAPER) --workers $(WORKERS) $(if $(QUICK),--quick)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from rnnbench import __version__
 from rnnbench.errors import UserError
@@ -30,9 +31,17 @@ complete -o nosort -F _rnnbench rnnbench
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """One line for a mistake, like every other, instead of the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse."""
+        raise UserError(f"{message}; see `{self.prog} --help`")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The commands and their options; ``train`` leaves its own to Hydra."""
-    parser = argparse.ArgumentParser(prog="rnnbench", description="Compare recurrent networks.")
+    parser = Parser(prog="rnnbench", description="Compare recurrent networks.")
     parser.add_argument("--version", action="version", version=f"rnnbench {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("train", add_help=False, help="train one run, or with -m a sweep: model=gru dataset=jsb seed=3")
@@ -60,11 +69,11 @@ def build_parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", add_help=False, help="measure: `rnnbench bench overhead`")
     bench.add_argument("rest", nargs=argparse.REMAINDER)
     paper = commands.add_parser("reproduce", help="run what is missing of a paper and make its table")
-    paper.add_argument("paper")
+    paper.add_argument("paper", help="its name in experiments/, or a folder of your own with a paper.yaml")
     paper.add_argument("--quick", action="store_true", help="a small form in minutes, apart from the committed records")
     paper.add_argument("--table-only", action="store_true", help="run nothing; collect what has finished")
     paper.add_argument("--check", action="store_true", help="fail where the table is not what the records give")
-    paper.add_argument("--workers", type=int, default=1, help="runs side by side, one thread each")
+    paper.add_argument("--workers", type=_count, default=1, help="runs side by side, one thread each")
     completion = commands.add_parser("completion", help='for your shell: eval "$(rnnbench completion bash)"')
     completion.add_argument("shell", choices=("bash",))
     return parser
@@ -74,29 +83,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 1 when a job failed, 2 for a mistake of the user, 130 when stopped."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if arguments[:1] == ["train"]:
-            from rnnbench.training.command import main as train
-
-            outcome = train(arguments[1:])
-            if outcome.sweep is None:
-                return outcome.code
-            from rnnbench.results.summary import conclude
-
-            return conclude(outcome.sweep, outcome.stopped) or outcome.code
-        args = build_parser().parse_args(arguments)
-        return _COMMANDS[args.command](args)
+        code = _train(arguments[1:]) if arguments[:1] == ["train"] else _other(arguments)
+        sys.stdout.flush()
+        return code
     except UserError as error:
         for line in str(error).splitlines():
             print(f"rnnbench: {line}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `rnnbench table | head`
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # keeps the interpreter's last flush quiet
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # keeps the interpreter's last flush quiet
         return 0
+    except OSError as error:  # a folder that cannot be written, a full disk
+        if error.filename is None:
+            raise
+        print(f"rnnbench: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+def _train(arguments: list[str]) -> int:
+    from rnnbench.training.command import main as train
+
+    outcome = train(arguments)
+    if outcome.sweep is None:
+        return outcome.code
+    from rnnbench.results.summary import conclude
+
+    return conclude(outcome.sweep, outcome.stopped) or outcome.code
+
+
+def _other(arguments: list[str]) -> int:
+    args = build_parser().parse_args(arguments)
+    return _COMMANDS[args.command](args)
 
 
 def runs_dir() -> Path:
     """Where runs lie when no folder is named."""
     return Path(os.environ.get("RNNBENCH_RUNS", "runs"))
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
+    return number
 
 
 def _folders(args: argparse.Namespace) -> list[Path]:
@@ -167,7 +196,8 @@ def _reproduce(args: argparse.Namespace) -> int:
     from rnnbench.results.summary import conclude
     from rnnbench.training.compose import packaged
 
-    paper = load_paper(packaged("experiments") / args.paper)
+    own = Path(args.paper)
+    paper = load_paper(own if (own / "paper.yaml").exists() else packaged("experiments") / args.paper)
     if args.check:
         check_table(paper)
         return 0
@@ -178,7 +208,7 @@ def _reproduce(args: argparse.Namespace) -> int:
     launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={args.workers}"] if args.workers > 1 else []
     runs, outcome = run_paper(paper, archive, launcher, train=not args.table_only)
     print(write_table(paper, runs, archive.with_name("README.md")))
-    if not args.quick:
+    if archive.parent == paper.folder:
         write_digest(paper, runs, paper.folder.parent.parent / "README.md")
     return 0 if outcome is None or outcome.sweep is None else conclude(outcome.sweep, outcome.stopped, table=False)
 

@@ -101,10 +101,18 @@ def _pair(composer: Composer, overrides: Sequence[str]) -> tuple[Pair, int]:
 def _ours(composer: Composer, overrides: list[str]) -> tuple[Plan, dict[str, Any]]:
     """What ``rnnbench train`` does after its imports: compose, check, train, score, record."""
     plan = make_plan(composer.one(overrides), overrides)
-    _, record = run(plan, StopFlag())
-    if record is None:
-        raise RuntimeError((RunDirectory(plan.path).failure() or {}).get("traceback", "the run left no record"))
-    return plan, record
+    run(plan, StopFlag())
+    return plan, finished(plan)
+
+
+def finished(plan: Plan) -> dict[str, Any]:
+    """The record of a run that trained to its end. Raises ``RuntimeError`` for any other: its seconds mean nothing."""
+    directory = RunDirectory(plan.path)
+    record = directory.result()
+    if record is None or record["status"] != "finished":
+        failure = directory.failure() or {}
+        raise RuntimeError(failure.get("traceback") or f"{plan.path.name}: {directory.status()}, not finished")
+    return record
 
 
 def check_same_work(plan: Plan, bare: Bare) -> float:
@@ -130,4 +138,4 @@ def largest_difference(first: dict[str, Tensor], second: dict[str, Tensor]) -> f
     """The largest absolute difference of any weight. Raises ``DifferentWork`` when the names differ."""
     if first.keys() != second.keys():
         raise DifferentWork(f"weights {sorted(first.keys() ^ second.keys())} exist on one side only")
-    return max(float((first[name] - second[name]).abs().max()) for name in first)
+    return float(torch.stack([(first[name] - second[name]).abs().max() for name in first]).max())  # NaN stays NaN

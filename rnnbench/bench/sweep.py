@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rnnbench.bench.bare import train_bare
-from rnnbench.bench.overhead import FIXED, check_same_work, merged
+from rnnbench.bench.overhead import FIXED, check_same_work, finished, merged
 from rnnbench.bench.timing import Seconds, timed
 from rnnbench.training.command import run_jobs
 from rnnbench.training.compose import Composer
@@ -87,8 +87,7 @@ def _plan(composer: Composer, overrides: Sequence[str]) -> tuple[Any, list[list[
 
 
 def _run(composer: Composer, master: Any, jobs: list[list[str]], plans: list[Plan]) -> None:
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        outcome = run_jobs(composer, master, jobs, plans, ["rnnbench", "bench", "sweep"])
-    if outcome.code:
-        raise RuntimeError(f"the sweep ended with code {outcome.code}: {outcome.stopped}\n{said.getvalue()}")
+    with contextlib.redirect_stdout(io.StringIO()):
+        run_jobs(composer, master, jobs, plans, ["rnnbench", "bench", "sweep"])
+    for plan in plans:
+        finished(plan)

@@ -126,5 +126,6 @@ class GRU(Cell):
         return self._new(share_BH + r_BH * product_BH, z_BH, h_BH)
 
     def _new(self, sum_BH: Tensor, z_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-        n_BH = torch.tanh(sum_BH)
+        # Autocast makes the products narrow, and lerp takes one type: the state stays as wide as it came
+        n_BH, z_BH = torch.tanh(sum_BH).to(h_BH.dtype), z_BH.to(h_BH.dtype)
         return (torch.lerp(n_BH, h_BH, z_BH) if self.update == "keep" else torch.lerp(h_BH, n_BH, z_BH),)

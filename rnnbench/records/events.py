@@ -10,7 +10,7 @@ import importlib
 import os
 import struct
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -123,28 +123,56 @@ def write_hparams_session(
 
 
 def write_experiment(
-    folder: str | os.PathLike[str], hparams: Iterable[Mapping[str, Any]], metrics: Iterable[str]
+    folder: str | os.PathLike[str],
+    hparams: Iterable[Mapping[str, Any]],
+    metrics: Iterable[str],
+    first: Collection[str] = (),
+    extend: bool = False,
 ) -> None:
-    """Name, once for a whole sweep, every column of the HParams page.
+    """Name every column of the HParams page, once for all runs below ``folder``.
+
+    TensorBoard believes one such list, whichever it meets first: no folder that it is given may hold two.
 
     Args:
-        folder: the sweep's, above those of its runs.
+        folder: above those of the runs.
         hparams: the flat hyperparameters of every run.
-        metrics: tags of the scalars that ``write_hparams_session`` writes.
+        metrics: tags of the scalars that ``write_hparams_session`` writes, in the order of the columns.
+        first: hyperparameters to the left of all others. The page opens with five columns of each kind, and orders
+            the hyperparameters by whether they are said to differ, then by name.
+        extend: keep the columns that were named in ``folder`` before.
     """
-    api_pb2, plugin_data_pb2 = _tensorboard(HPARAMS + "api_pb2"), _tensorboard(HPARAMS + "plugin_data_pb2")
-    metadata = _tensorboard(HPARAMS + "metadata")
-    experiment = api_pb2.Experiment(time_created_secs=time.time())
-    # The page shows the first columns and hides the rest: what differs comes first.
-    for key, values in sorted(_union(hparams).items(), key=lambda column: (len(column[1]) < 2, column[0])):
-        kind = _column_type(values)
-        experiment.hparam_infos.add(name=key, type=api_pb2.DataType.Value(kind))
-    for tag in metrics:
-        experiment.metric_infos.add(name=api_pb2.MetricName(tag=tag))
-    _remove(folder, ".experiment")
+    api_pb2 = _tensorboard(HPARAMS + "api_pb2")
+    before = sorted(Path(folder).glob("*.experiment"))
+    # Of two sweeps that start at once each removes only what it has read, so that none takes the other's columns away.
+    experiment = _merged(before) if extend else api_pb2.Experiment()
+    known = {info.name: info for info in experiment.hparam_infos}
+    for key, values in sorted(_union(hparams).items()):
+        kind = api_pb2.DataType.Value(_column_type(values))
+        info = known[key] if key in known else experiment.hparam_infos.add(name=key, type=kind)
+        info.type = kind if info.type == kind else api_pb2.DATA_TYPE_STRING
+        info.differs = info.differs or key in first
+    tags = [info.name.tag for info in experiment.metric_infos]
+    for tag in dict.fromkeys(metrics):
+        if tag not in tags:
+            experiment.metric_infos.add(name=api_pb2.MetricName(tag=tag))
+    data = _tensorboard(HPARAMS + "plugin_data_pb2").HParamsPluginData(experiment=experiment)
     with EventFile(folder, ".experiment") as events:
-        data = plugin_data_pb2.HParamsPluginData(experiment=experiment)
-        events.add([_hparams_value(metadata.EXPERIMENT_TAG, data)])
+        events.add([_hparams_value(_tensorboard(HPARAMS + "metadata").EXPERIMENT_TAG, data)])
+    for path in before:
+        path.unlink(missing_ok=True)
+
+
+def _merged(paths: Iterable[Path]) -> Any:
+    """The columns named in all of these files."""
+    metadata = _tensorboard(HPARAMS + "metadata")
+    columns: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
+    for value in (value for path in paths for event in _events(path) for value in event.summary.value):
+        experiment = metadata.parse_experiment_plugin_data(value.metadata.plugin_data.content)
+        columns = {info.name: info for info in experiment.hparam_infos} | columns
+        metrics |= {info.name.tag: info for info in experiment.metric_infos if info.name.tag not in metrics}
+    infos = {"hparam_infos": columns.values(), "metric_infos": metrics.values()}
+    return _tensorboard(HPARAMS + "api_pb2").Experiment(**infos)
 
 
 def write_layout(folder: str | os.PathLike[str], layout: Layout) -> None:
@@ -180,21 +208,26 @@ def read_scalars(folder: str | os.PathLike[str]) -> dict[str, list[tuple[int, fl
 
     A file that was cut off gives the whole records before the cut. Checksums are not looked at.
     """
-    from google.protobuf.message import DecodeError
-
-    Event = _tensorboard("compat.proto.event_pb2").Event
     scalars: dict[str, list[tuple[int, float]]] = {}
     for path in sorted(Path(folder).glob("*tfevents*")):
-        for payload in _records(path.read_bytes()):
-            try:
-                event = Event.FromString(payload)
-            except DecodeError:  # the torn tail was overwritten with something else: nothing behind it can be trusted
-                break
+        for event in _events(path):
             for value in event.summary.value:
                 number = _number(value)
                 if number is not None:
                     scalars.setdefault(value.tag, []).append((event.step, number))
     return scalars
+
+
+def _events(path: Path) -> Iterator[Any]:
+    """The events of a file, up to where it was cut off."""
+    from google.protobuf.message import DecodeError
+
+    Event = _tensorboard("compat.proto.event_pb2").Event
+    for payload in _records(path.read_bytes()):
+        try:
+            yield Event.FromString(payload)
+        except DecodeError:  # the torn tail was overwritten with something else: nothing behind it can be trusted
+            return
 
 
 def _tensorboard(module: str) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import lightning as L
@@ -209,7 +210,8 @@ class SequenceModule(L.LightningModule):
     def _draw_series(self, first: int = 0) -> None:
         """Give the loggers the newest point, or, when they start anew, all points of earlier attempts."""
         for i, step in list(enumerate(self.series.get("step", ())))[first:]:
-            point = {k: value for k, v in self.series.items() if k != "step" and (value := v[i]) is not None}
+            names = self.series.keys() - {"epoch", "step"}
+            point = {k: value for k in sorted(names) if (value := self.series[k][i]) is not None}
             for logger in self.loggers:
                 logger.log_metrics(point, step=int(step or 0))
         for logger in self.loggers:
@@ -266,9 +268,11 @@ def evaluate(module: SequenceModule, batches: Iterable[Batch], constant: Tensor 
     """
     module.eval()
     metrics = module.task.metrics(module.spec).to(module.device)
-    loss_sum, count = 0.0, 0
+    loss_sum, count, weights = 0.0, 0, next(module.parameters())
     for batch in batches:
         moved = batch.to(module.device)
+        if weights.dtype is torch.float64:  # Lightning converts batches in training, and here nobody else does
+            moved = replace(moved, inputs_BTI=moved.inputs_BTI.double())
         if constant is None:
             raw = module(moved)
         else:

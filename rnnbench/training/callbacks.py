@@ -46,7 +46,7 @@ class StopFlag:
                 signal.signal(number, handler)
 
     def obey_parent(self) -> None:
-        """In a worker process, for good: the parent says when to stop; Ctrl-C, which reaches both, is for the parent."""
+        """For good, in a worker: its parent says when to stop, and is the one to hear Ctrl-C, which reaches both."""
         if self._install((signal.SIGTERM,)):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -84,7 +84,7 @@ class ExactResume(Callback):
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Skip what the interrupted epoch has already seen."""
         loader: Any = trainer.train_dataloader
-        seen = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        seen = trainer.fit_loop.epoch_loop.batch_progress.current.completed  # `ready` counts one that had begun
         loader.skip = seen if seen < trainer.num_training_batches else 0  # a whole epoch: the next one begins
 
     def on_train_batch_start(self, trainer: L.Trainer, module: L.LightningModule, batch: Any, batch_idx: int) -> None:
@@ -113,6 +113,8 @@ class Selection(Checkpoint):
         monitor: the series of the validation metric; ``mode`` says whether less (``min``) or more (``max``) is better.
         patience: evaluations without an improvement of more than ``min_delta`` before training stops; None: never.
         every: epochs between saved states.
+        max_steps: training stops here, inside an epoch too, and is validated; None: no limit. Not Lightning's own
+            ``max_steps``, with which it takes a state saved at the end of an epoch for one inside it.
         stop: asked before every step.
     """
 
@@ -125,15 +127,17 @@ class Selection(Checkpoint):
         patience: int | None,
         min_delta: float,
         every: int,
+        max_steps: int | None,
         stop: StopFlag,
     ):
         self.folder, self.rule, self.monitor, self.sign = folder, rule, monitor, 1 if mode == "min" else -1
         self.patience, self.min_delta, self.every, self.stop = patience, min_delta, every, stop
+        self.max_steps = math.inf if max_steps is None else max_steps
         self.state: dict[str, Any] = {"best": None, "patient_best": None, "epoch": 0, "step": 0, "waited": 0}
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """A run whose patience was over when it was cut off trains no further."""
-        trainer.should_stop = self._out_of_patience()
+        """A run that had no more to train when it was cut off trains no further."""
+        trainer.should_stop = self._out_of_patience() or trainer.global_step >= self.max_steps
 
     def on_train_batch_start(self, trainer: L.Trainer, module: L.LightningModule, batch: Any, batch_idx: int) -> None:
         """The one place inside an epoch where a run may be interrupted: between two steps."""
@@ -142,8 +146,8 @@ class Selection(Checkpoint):
     def on_train_batch_end(
         self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """The last step of ``max_steps`` may lie inside an epoch: have it validated all the same."""
-        if trainer.max_steps > 0 and trainer.global_step >= trainer.max_steps:
+        """Stop at ``max_steps``; Lightning then validates before it ends the epoch."""
+        if trainer.global_step >= self.max_steps:
             trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: Any) -> None:

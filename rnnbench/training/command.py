@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rnnbench.errors import UserError
 from rnnbench.training.compose import CONFIG_NAME, Composer, any_budget
@@ -30,7 +31,10 @@ def main(arguments: Sequence[str]) -> Outcome:
     from hydra._internal.utils import get_args_parser
 
     parser = get_args_parser()
-    parser.prog = "rnnbench train"
+    parser.prog, parser.error = "rnnbench train", _refuse
+    here = str(Path.cwd())
+    if here not in sys.path:  # `_target_` may name a module of the folder one works in, as with `python -m rnnbench`
+        sys.path.append(here)
     args = parser.parse_intermixed_args(list(arguments))
     composer = Composer(args.config_dir, args.config_name or CONFIG_NAME)
     if _told(composer, parser, args):
@@ -41,9 +45,15 @@ def main(arguments: Sequence[str]) -> Outcome:
     return Outcome(single(composer, overrides))
 
 
+def _refuse(message: str) -> NoReturn:
+    """In place of argparse's own lines of usage, and of its exit."""
+    raise UserError(f"{message}; see `rnnbench train --help`")
+
+
 def _told(composer: Composer, parser: argparse.ArgumentParser, args: argparse.Namespace) -> bool:
     """Answer Hydra's own questions: help, configuration, plugins, completion."""
     hydra, name = composer.hydra, composer.config_name
+    logging.raiseExceptions = False  # Hydra tells through its log, which would report each line that `| head` refuses
     with composer.explained(args.overrides):
         if args.help:
             hydra.app_help(config_name=name, args_parser=parser, args=args)
@@ -71,7 +81,9 @@ def single(composer: Composer, overrides: Sequence[str]) -> int:
     from rnnbench.records.store import RunDirectory
     from rnnbench.training.callbacks import Interrupted, StopFlag
     from rnnbench.training.run import run
+    from rnnbench.training.sweep import name_columns
 
+    name_columns(plan.path.parent, [plan], extend=True)
     bar = {"auto": sys.stderr.isatty(), "bar": True}.get(plan.config["logger"]["progress"], False)
     try:
         with StopFlag().listening() as stop:

@@ -34,24 +34,22 @@ def quiet() -> None:
 
 
 @cache
-def device_problem(accelerator: str, devices: str, strategy: str, batch_size: int) -> str | None:
+def device_problem(
+    accelerator: str, devices: int | str | tuple[int, ...], strategy: str, batch_size: int
+) -> str | None:
     """Why Lightning cannot have these devices here, in a line that begins with the key; None when it can.
 
     Args:
         accelerator: as configured.
-        devices: the text of what is configured, which is a number, a list or a word.
+        devices: as configured, a list as a tuple.
         strategy: as configured.
         batch_size: sequences of a batch, of which every process needs one.
     """
-    from omegaconf import OmegaConf
-
     quiet()
-    wanted = OmegaConf.to_container(OmegaConf.create({"value": devices}))["value"]  # type: ignore[index,call-overload]
-    wanted = int(devices) if devices.lstrip("-").isdigit() else wanted
     try:
         trainer = L.Trainer(
             accelerator=accelerator,
-            devices=wanted,
+            devices=list(devices) if isinstance(devices, tuple) else devices,
             strategy=strategy,
             logger=False,
             enable_checkpointing=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rnnbench.records.load import load_run
 from rnnbench.records.paper import ARCHIVE, Paper
 from rnnbench.records.record import Run
 from rnnbench.training.command import Outcome, run_jobs
-from rnnbench.training.compose import Composer
+from rnnbench.training.compose import Composer, is_installed
 from rnnbench.training.plan import Plan
 from rnnbench.training.sweep import plan_all
 
@@ -65,5 +66,13 @@ def _collect(plans: Sequence[Plan], records: list[Run], archive: Path) -> None:
 
 
 def default_archive(paper: Paper, quick: bool, runs_dir: Path) -> Path:
-    """The committed records, or for the quick form a file beside the runs."""
-    return runs_dir / "quick" / paper.name / ARCHIVE if quick else paper.folder / ARCHIVE
+    """The committed records; for the quick form a file beside the runs, and so for a paper that came with a wheel."""
+    if quick:
+        return runs_dir / "quick" / paper.name / ARCHIVE
+    if not is_installed(paper.folder):
+        return paper.folder / ARCHIVE
+    archive = runs_dir / "papers" / paper.name / ARCHIVE
+    if not archive.exists() and (paper.folder / ARCHIVE).exists():
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(paper.folder / ARCHIVE, archive)
+    return archive

@@ -28,6 +28,8 @@ from rnnbench.training.explain import full_key
 
 # Where files lie and how many sequences are scored at once changes no result.
 NOT_SCIENCE = {"data_dir", "path", "eval_batch_size"}
+TYPED = {"trainer": schema.Trainer, "debug": schema.Debug}
+HEAD = ("dataset", "model", "parameters", "seed")
 
 
 class Problems(UserError):
@@ -60,6 +62,12 @@ class Plan:
     def path(self) -> Path:
         """The run's directory."""
         return Path(self.config["paths"]["runs_dir"]) / self.job.directory
+
+    def shown(self) -> dict[str, Any]:
+        """The run's row on TensorBoard's HParams page: which run it is, its size, and its hyperparameters."""
+        job = self.job
+        head = dict(zip(HEAD, (job.dataset, job.model, self.parameters["backbone"], job.seed)))
+        return head | {k: v for k, v in job.hparams.items() if not k.endswith(".name")}
 
 
 def make_plan(cfg: DictConfig, overrides: Sequence[str] = ()) -> Plan:
@@ -171,7 +179,8 @@ def _check_devices(config: dict[str, Any], dataset: Any) -> None:
     from rnnbench.training.devices import device_problem
 
     trainer = config["trainer"]
-    if line := device_problem(trainer["accelerator"], str(trainer["devices"]), trainer["strategy"], dataset.batch_size):
+    devices = tuple(trainer["devices"]) if isinstance(trainer["devices"], list) else trainer["devices"]
+    if line := device_problem(trainer["accelerator"], devices, trainer["strategy"], dataset.batch_size):
         raise Problems([line])
 
 
@@ -200,8 +209,7 @@ def _versions(config: Mapping[str, Any]) -> dict[str, int]:
 def _science(config: dict[str, Any], dataset: Any, engine: str, versions: dict[str, int]) -> dict[str, Any]:
     kept: dict[str, Any] = {group: _own_choices(config[group]) for group in TARGETS}
     kept["model"].pop("engine", None)  # what it resolved to counts
-    for name in ("trainer", "debug"):
-        cls = {"trainer": schema.Trainer, "debug": schema.Debug}[name]
+    for name, cls in TYPED.items():
         fields = {f.name: f.default for f in dataclasses.fields(cls) if f.metadata["science"]}
         kept[name] = without_defaults({k: config[name][k] for k in fields}, fields)
     kept |= {"seed": config["seed"], "engine": engine, "versions": versions, "data": dataset.fingerprint()}
@@ -246,7 +254,10 @@ def start_weights(run: str) -> tuple[Path, str]:
 
 
 def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A flat view for tables and TensorBoard: values alone, without paths, logging and classes."""
+    """A flat view for tables and TensorBoard: values alone, without classes and what cannot change a result."""
     kept = {k: v for k, v in config.items() if k not in ("paths", "logger", "dry_run", "threads", "budget")}
+    idle = {
+        f"{name}.{f.name}" for name, cls in TYPED.items() for f in dataclasses.fields(cls) if not f.metadata["science"]
+    }
     flat = flatten(kept).items()
-    return {k: v for k, v in flat if v is not None and not NOT_SCIENCE & set(k.split(".")) and "._" not in k}
+    return {k: v for k, v in flat if v is not None and not {k, *k.split(".")} & (NOT_SCIENCE | idle) and "._" not in k}

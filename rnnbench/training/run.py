@@ -78,8 +78,8 @@ def _train(plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: bo
         "attempts": attempts,
     }
     if plan.config["logger"]["tensorboard"]:
-        finals = {f"final/{s}_{k}": v for s, values in metrics.items() for k, v in values.items()}
-        write_hparams_session(directory.path, plan.job.hparams, finals)
+        final = {f"test/{name}": metrics.get("test", {}).get(name) for name in plan.task.modes}
+        write_hparams_session(directory.path, plan.shown(), final, record["selection"]["step"], succeeded=not diverged)
     return record
 
 
@@ -239,6 +239,7 @@ def _selection(plan: Plan, directory: RunDirectory, stop: StopFlag) -> Selection
         patience=trainer["patience"],
         min_delta=trainer["min_delta"],
         every=trainer["checkpoint_every"],
+        max_steps=trainer["max_steps"],
         stop=stop,
     )
 
@@ -248,7 +249,6 @@ def _trainer(plan: Plan, directory: RunDirectory, selection: Selection, progress
     logger = TensorBoardLogger(str(directory.path), name="", version="", default_hp_metric=False)
     return L.Trainer(
         max_epochs=settings["max_epochs"],
-        max_steps=settings["max_steps"] or -1,
         check_val_every_n_epoch=settings["validate_every"],
         accelerator=settings["accelerator"],
         devices=settings["devices"],

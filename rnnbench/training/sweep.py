@@ -19,11 +19,11 @@ from omegaconf import DictConfig
 from rnnbench.errors import UserError
 from rnnbench.records.events import write_experiment
 from rnnbench.records.record import Job
-from rnnbench.records.store import RunBusy, RunDirectory
-from rnnbench.records.sweep import Sweep, create_sweep
+from rnnbench.records.store import RUNS, RunBusy, RunDirectory
+from rnnbench.records.sweep import Sweep, create_sweep, distinguishing
 from rnnbench.training.callbacks import Interrupted, StopFlag
 from rnnbench.training.compose import Composer
-from rnnbench.training.plan import Plan, Problems, make_plan
+from rnnbench.training.plan import HEAD, Plan, Problems, make_plan
 
 _STOP = StopFlag()  # one for each process, because signals are
 
@@ -85,9 +85,25 @@ def open_sweep(plans: Sequence[Plan], command: Sequence[str]) -> Sweep:
     name = f"{'+'.join(sets[:3])}-{models[0] if len(models) == 1 else f'{len(models)}models'}"
     jobs = list({p.job.identity: p.job for p in plans}.values())
     sweep = create_sweep(runs_dir, name, jobs, command)
-    metrics = sorted({f"final/test_{m}" for p in plans for m in p.task.modes})
-    write_experiment(sweep.path, [p.job.hparams for p in plans], metrics)
+    name_columns(sweep.path, plans)
+    name_columns(runs_dir / RUNS, plans, extend=True)
     return sweep
+
+
+def name_columns(folder: Path, plans: Sequence[Plan], extend: bool = False) -> None:
+    """The columns of TensorBoard's HParams page, for whoever serves ``folder``; the metrics that select come first."""
+    metrics = [p.task.primary for p in plans] + sorted(m for p in plans for m in p.task.modes)
+    rows, tags = [p.shown() for p in plans], [f"test/{m}" for m in metrics]
+    write_experiment(folder, rows, tags, first=_swept(plans), extend=extend)
+
+
+def _swept(plans: Sequence[Plan]) -> list[str]:
+    """What a reader looks for in a list of runs: which they are, how large, and what else differs within a model."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for plan in plans:
+        settings = {key: value for key, value in plan.shown().items() if key not in HEAD}
+        groups.setdefault((plan.job.model, plan.job.dataset), []).append(settings)
+    return [*HEAD, *distinguishing(groups.values())]
 
 
 def run_sweep(composer: Composer, master: DictConfig, jobs: Sequence[Sequence[str]], plans: Sequence[Plan]) -> None:
@@ -107,7 +123,7 @@ def run_sweep(composer: Composer, master: DictConfig, jobs: Sequence[Sequence[st
         print(f"{progress.finished_before} of {len(unique)} jobs have a result already", flush=True)
     if not todo:
         return
-    context = HydraContext(config_loader=composer.hydra.config_loader, callbacks=Callbacks())
+    context = HydraContext(config_loader=composer.loader, callbacks=Callbacks())
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=partial(sweep_job, progress=progress), config=master
     )

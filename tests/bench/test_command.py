@@ -1,0 +1,58 @@
+import json
+
+import pytest
+
+from rnnbench import cli
+from rnnbench.bench import overhead
+from rnnbench.bench.command import main
+from rnnbench.bench.overhead import DifferentWork
+
+TINY = ["dataset=digits", "model.hidden_size=4", "debug.limit_batches=2", "trainer.max_epochs=1"]
+
+
+def test_overhead_prints_a_table_and_writes_all_numbers(tmp_path, capsys):
+    file = tmp_path / "deep" / "numbers.json"
+    assert main(["overhead", "--repeats", "2", "--json", str(file), *TINY]) == 0
+    out = capsys.readouterr().out
+    numbers = json.loads(file.read_text())
+    assert f"| **ratio** | **{numbers['ratio_wall']:.3f}** | **{numbers['ratio_cpu']:.3f}** |" in out
+    assert numbers["benchmark"] == "overhead"
+    assert numbers["steps"] == 2
+    assert len(numbers["pairs"]) == 2
+    assert numbers["machine"]["cpu"] in out.splitlines()[-1]
+    assert f"threads {numbers['machine']['threads']}" in out.splitlines()[-1]
+
+
+def test_sweep_prints_a_table_and_writes_all_numbers(tmp_path, capsys):
+    file = tmp_path / "numbers.json"
+    assert main(["sweep", "--jobs", "2", "--json", str(file), *TINY]) == 0
+    numbers = json.loads(file.read_text())
+    added = numbers["per_job"]["added"]
+    assert f"| **added by the framework** | {added['wall']:.3f} | {added['cpu']:.3f} |" in capsys.readouterr().out
+    assert numbers["jobs"] == 2
+
+
+def test_different_work_is_an_error_without_a_table(monkeypatch, capsys):
+    def measure(*_):
+        raise DifferentWork("last weights differ by 1")
+
+    monkeypatch.setattr(overhead, "measure_overhead", measure)
+    assert main(["overhead"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == ["rnnbench bench: last weights differ by 1: the times would say nothing"]
+
+
+def test_a_mistake_is_one_line(capsys):
+    assert cli.main(["bench", "overhead", "model=lstn"]) == 2
+    assert "lstm" in capsys.readouterr().err
+    assert cli.main(["bench", "overhead", "trainer.patience=3"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["overhead", "--repeats", "0"], ["nothing"], []])
+def test_wrong_usage_ends_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: rnnbench bench")

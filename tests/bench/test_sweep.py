@@ -1,0 +1,60 @@
+import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+
+from rnnbench.bench import sweep
+from rnnbench.bench.bare import Bare, train_bare
+from rnnbench.bench.overhead import DifferentWork
+from rnnbench.bench.sweep import SweepCost, measure_sweep
+from rnnbench.bench.timing import Seconds
+
+TINY = ("model.hidden_size=4", "debug.limit_batches=2", "trainer.max_epochs=1")
+
+
+def test_every_job_is_run_and_compared(monkeypatch, capsys):
+    seeds = []
+
+    def seen(plan):
+        seeds.append(plan.job.seed)
+        return train_bare(plan)
+
+    monkeypatch.setattr(sweep, "train_bare", seen)
+    result = measure_sweep(TINY, jobs=3)
+    assert seeds == [0, 0, 1, 2]  # one to warm up
+    assert result.jobs == len(result.bare) == 3
+    assert capsys.readouterr().out == ""
+
+
+def test_every_job_is_composed_once(monkeypatch):
+    """Planning and launching share what they compose; the sweep itself is composed by another method."""
+    composed = []
+    original = ConfigLoaderImpl.load_sweep_config
+
+    def counted(self, master, overrides):
+        composed.append(overrides[-1])
+        return original(self, master, overrides)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counted)
+    measure_sweep(TINY, jobs=2)
+    assert [o for o in composed if o.startswith("seed=")] == composed == ["seed=0", "seed=0", "seed=1"]
+
+
+def test_other_work_is_not_timed(monkeypatch):
+    def other(plan):
+        return Bare({name: weight + 1 for name, weight in train_bare(plan).weights.items()})
+
+    monkeypatch.setattr(sweep, "train_bare", other)
+    with pytest.raises(DifferentWork):
+        measure_sweep(TINY, jobs=1)
+
+
+def test_a_job_that_did_not_finish_is_no_measure():
+    with pytest.raises(RuntimeError, match="diverged, not finished"):
+        measure_sweep((*TINY, "optimizer.lr=1e38", "optimizer=sgd", "trainer.clip_norm=null"), jobs=1)
+
+
+def test_added_is_what_is_not_training():
+    cost = SweepCost([], 4, Seconds(2, 1), Seconds(6, 4), [Seconds(w, 0.5) for w in (1, 1.5, 1, 9)])
+    assert cost.per_job("bare") == 1.25
+    assert cost.per_job("added") == 0.5 + 1.5 - 1.25
+    assert cost.per_job("added", "cpu") == 0.25 + 1 - 0.5
+    assert cost.as_dict()["per_job"]["running"] == {"wall": 1.5, "cpu": 1}

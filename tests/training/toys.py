@@ -1,0 +1,53 @@
+"""Data sets so small that a run takes a tenth of a second, one that fails, and one that takes its process along."""
+
+import os
+from pathlib import Path
+
+import torch
+
+from rnnbench.data.dataset import Dataset, Sequences, Splits
+from rnnbench.data.seeding import derive
+from rnnbench.data.spec import DataSpec
+
+NEEDED = ("name", "batch_size")
+
+
+class Toy(Dataset):
+    """The sum of noise over a few steps."""
+
+    def __init__(self, name: str, batch_size: int, size: int = 23, ragged: bool = False):
+        super().__init__(name, batch_size)
+        self.size, self.ragged = size, ragged
+
+    @property
+    def spec(self) -> DataSpec:
+        return DataSpec(task="regression", input_size=2, target_size=1, per_step=False)
+
+    def load(self, seed: int) -> Splits:
+        return Splits(*(self.split(seed + i) for i in range(3)))
+
+    def split(self, seed: int) -> Sequences:
+        generator = torch.Generator().manual_seed(seed % 2**62)
+        lengths = torch.randint(2, 7, (self.size,), generator=generator).tolist() if self.ragged else [4] * self.size
+        inputs = [torch.randn(n, 2, generator=generator) for n in lengths]
+        targets = torch.stack([x.sum().reshape(1) for x in inputs])
+        return Sequences(inputs if self.ragged else torch.stack(inputs), targets)
+
+
+class FailsForSeed1(Toy):
+    """Raises for seed 1, as long as the file that ``RNNBENCH_TEST_MENDED`` names is not there."""
+
+    def load(self, seed: int) -> Splits:
+        if seed == derive(1, "data") and not Path(os.environ["RNNBENCH_TEST_MENDED"]).exists():
+            self.fail()
+        return super().load(seed)
+
+    def fail(self) -> None:
+        raise ZeroDivisionError("on purpose")
+
+
+class DiesForSeed1(FailsForSeed1):
+    """Ends its process for seed 1."""
+
+    def fail(self) -> None:
+        os._exit(9)
