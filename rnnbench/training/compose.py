@@ -54,7 +54,7 @@ def any_budget(override: str) -> str:
 class Remembering:
     """Hydra's loader of configurations, that gives a launcher in this process what was composed to check its jobs.
 
-    Composing takes 0.1 s a job, as long as some jobs. Kept pickled: 15 kB a job.
+    Composing takes 0.1 s a job, as long as some jobs take. Kept pickled: 15 kB a job. Launchers call one method of it.
     """
 
     def __init__(self, loader: Any):

@@ -219,7 +219,13 @@ def _module(plan: Plan) -> SequenceModule:
         weight_noise=trainer["weight_noise"],
     )
     if plan.config["init_from"] is not None:
-        load_weights(module, start_weights(plan.config["init_from"])[0])
+        try:
+            load_weights(module, start_weights(plan.config["init_from"])[0])
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"init_from={plan.config['init_from']}: the weights are those of another model: {reason}"
+            ) from error
     return module
 
 

@@ -123,7 +123,7 @@ def run_sweep(composer: Composer, master: DictConfig, jobs: Sequence[Sequence[st
         print(f"{progress.finished_before} of {len(unique)} jobs have a result already", flush=True)
     if not todo:
         return
-    context = HydraContext(config_loader=composer.loader, callbacks=Callbacks())
+    context = HydraContext(config_loader=composer.loader, callbacks=Callbacks())  # type: ignore[arg-type]
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=partial(sweep_job, progress=progress), config=master
     )

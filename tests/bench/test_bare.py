@@ -57,6 +57,6 @@ def test_best_epoch_is_tested(tmp_path):
     ["scheduler=step", "trainer.patience=3", "trainer.weight_noise=0.1", "trainer.precision=64", "model.dropout=0.5"],
 )
 def test_work_it_cannot_do_is_refused(tmp_path, override):
-    plan = plan_of(tmp_path, *TINY, "model=torch_lstm", override)
+    plan = plan_of(tmp_path, *TINY, "model=torch_lstm", "model.num_layers=2", override)
     with pytest.raises(UserError, match=override.split("=")[0]):
         train_bare(plan)

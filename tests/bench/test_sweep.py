@@ -10,32 +10,25 @@ from rnnbench.bench.timing import Seconds
 TINY = ("model.hidden_size=4", "debug.limit_batches=2", "trainer.max_epochs=1")
 
 
-def test_every_job_is_run_and_compared(monkeypatch, capsys):
-    seeds = []
-
-    def seen(plan):
-        seeds.append(plan.job.seed)
-        return train_bare(plan)
-
-    monkeypatch.setattr(sweep, "train_bare", seen)
-    result = measure_sweep(TINY, jobs=3)
-    assert seeds == [0, 0, 1, 2]  # one to warm up
-    assert result.jobs == len(result.bare) == 3
-    assert capsys.readouterr().out == ""
-
-
-def test_every_job_is_composed_once(monkeypatch):
-    """Planning and launching share what they compose; the sweep itself is composed by another method."""
-    composed = []
+def test_every_job_is_composed_once_run_and_compared(monkeypatch, capsys):
+    trained, composed = [], []
     original = ConfigLoaderImpl.load_sweep_config
 
+    def seen(plan):
+        trained.append(plan.job.seed)
+        return train_bare(plan)
+
     def counted(self, master, overrides):
-        composed.append(overrides[-1])
+        composed.extend(o for o in overrides if o.startswith("seed="))
         return original(self, master, overrides)
 
+    monkeypatch.setattr(sweep, "train_bare", seen)
     monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counted)
-    measure_sweep(TINY, jobs=2)
-    assert [o for o in composed if o.startswith("seed=")] == composed == ["seed=0", "seed=0", "seed=1"]
+    result = measure_sweep(TINY, jobs=2)
+    assert trained == [0, 0, 1]  # one to warm up
+    assert composed == [f"seed={seed}" for seed in trained]  # planning and launching share it
+    assert result.jobs == len(result.bare) == 2
+    assert capsys.readouterr().out == ""
 
 
 def test_other_work_is_not_timed(monkeypatch):

@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import f1_score
+
+from rnnbench.data.spec import DataSpec
+from rnnbench.tasks import Polyphonic
+
+
+def frames(count=40, notes=5):
+    generator = torch.Generator().manual_seed(0)
+    outputs = torch.randn(count, notes, generator=generator)
+    return outputs, (torch.rand(count, notes, generator=generator) < 0.3).float()
+
+
+def test_nll_is_a_sum_over_notes_and_a_mean_over_frames():
+    outputs, targets = frames()
+    task = Polyphonic()
+    collection = task.metrics(DataSpec("polyphonic", 5, 5, per_step=True))
+    for o, t in zip(outputs.split([1, 30, 9]), targets.split([1, 30, 9])):  # frames count, not batches
+        task.update(collection, o, t, task.losses(o, t))
+    found = {k: float(v) for k, v in collection.compute().items()}
+    p = 1 / (1 + np.exp(-outputs.double().numpy()))
+    y = targets.numpy()
+    expected = -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum(1).mean()
+    assert found["nll"] == pytest.approx(expected, rel=1e-5)
+    assert found["f1"] == pytest.approx(f1_score(y.ravel(), (p > 0.5).ravel()), rel=1e-5)
+
+
+def test_constant_is_each_notes_smoothed_frequency():
+    _, targets = frames()
+    p = Polyphonic().constant(targets).sigmoid()
+    assert p.tolist() == pytest.approx(((targets.sum(0) + 0.5) / 41).tolist())
+    never = Polyphonic().constant(torch.zeros(10, 2))
+    assert torch.isfinite(never).all()

@@ -1,0 +1,136 @@
+"""The README's commands run as they are printed."""
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rnnbench.cli import main
+from rnnbench.data.files import locate
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+LINES = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines() if line.strip()]
+LONG = [line for line in LINES if "--quick" in line]
+CHECK = [line for line in LINES if "--check" in line]
+NEED_DATA = [line for line in LINES if "jsb" in line and line not in LONG]
+FREE = [line for line in LINES if line not in [*LONG, *CHECK, *NEED_DATA]]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder, as for a reader: runs go to ./runs, and his own file lies there."""
+    if data := os.environ.get("RNNBENCH_DATA"):
+        monkeypatch.setenv("RNNBENCH_DATA", str(Path(data).resolve()))
+    monkeypatch.delenv("RNNBENCH_RUNS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    rows = [f"2024-01-{1 + i // 24:02d} {i % 24:02d}:00,{50 + i % 24 + i / 100}" for i in range(24 * 28)]
+    (tmp_path / "prices.csv").write_text("time,price\n" + "\n".join(rows))
+    return tmp_path
+
+
+def run(line, capsys):
+    program, *arguments = shlex.split(line, comments=True)
+    assert program == "rnnbench", line
+    code = main(arguments)
+    captured = capsys.readouterr()
+    assert code == 0, f"{line}\n{captured.err}"
+    return captured.out
+
+
+def need_jsb():
+    if locate("jsb", os.environ.get("RNNBENCH_DATA")) is None:
+        pytest.skip("jsb is not in the data folder (RNNBENCH_DATA)")
+
+
+def test_the_commands_and_then_the_python_run_in_their_order(folder, capsys):
+    said = {line: run(line, capsys) for line in FREE}
+    assert len(said) >= 8
+    assert any("tabular" in text for text in said.values())
+    assert any("4 jobs: 4 finished" in text for text in said.values())
+    assert (folder / "runs" / "sweeps").is_dir()
+    python = [block for kind, block in BLOCKS if kind == "python"]
+    assert len(python) >= 2
+    for block in python:
+        exec(compile(block, "README.md", "exec"), {})
+    assert "adding30" in capsys.readouterr().out  # the frame that the first block prints
+
+
+def test_the_commands_on_published_data_run(folder, capsys):
+    need_jsb()
+    said = {line: run(line, capsys) for line in NEED_DATA}
+    assert any("present" in text for text in said.values())
+    assert any("nll" in text for text in said.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", LONG)
+def test_the_quick_form_of_a_paper_runs_and_leaves_the_committed_one_alone(line, folder, capsys):
+    need_jsb()
+    paper = ROOT / "experiments" / "chung2014"
+    before = {path: path.read_bytes() for path in paper.iterdir()}
+    assert "| published |" in run(line, capsys)
+    assert {path: path.read_bytes() for path in paper.iterdir()} == before
+    assert list((folder / "runs" / "quick" / "chung2014").glob("records.csv"))
+
+
+@pytest.mark.parametrize("line", CHECK)
+def test_the_committed_table_is_what_the_committed_records_give(line, folder, capsys):
+    run(line, capsys)
+
+
+# --- make
+
+
+TARGETS = dict(re.findall(r"^([a-z-]+):.*?##\s*(.*)$", MAKEFILE, re.MULTILINE))
+
+
+def test_make_help_lists_every_target():
+    phony = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+    assert phony
+    assert set(phony[1].split()) == set(TARGETS)
+    assert all(TARGETS.values())
+    done = subprocess.run(["make", "-C", str(ROOT), "--no-print-directory", "help"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [["make", target] for target in TARGETS]
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"])
+def test_every_make_command_of_a_page_exists(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)
+    assert [name for name in found if name not in TARGETS] == []
+    assert page != "README.md" or {"sweep", "test", "help", "paper", "tensorboard"} <= set(found)
+
+
+def test_make_knows_the_commands_it_calls():
+    for command in re.findall(r"\$\(BIN\)/rnnbench ([a-z]+)", MAKEFILE):
+        assert command in {"train", "reproduce", "bench"}
+    assert (ROOT / "conf" / "experiment" / "quickstart.yaml").exists()
+    dry = subprocess.run(
+        ["make", "-C", str(ROOT), "-n", "paper", "PAPER=x", "QUICK=1", "WORKERS=3"], capture_output=True, text=True
+    )
+    assert "rnnbench reproduce x --workers 3 --quick" in dry.stdout
+
+
+# --- words
+
+
+def test_links_lead_somewhere():
+    for page in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if not link.startswith("http")]
+        assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_options_named_in_the_text_exist():
+    named = re.findall(r"`((?:trainer|budget|debug|model|dataset|hydra/launcher)=\w+)`", TEXT)
+    assert named
+    for option in named:
+        group, name = option.split("=")
+        assert group == "hydra/launcher" or (ROOT / "conf" / group / f"{name}.yaml").exists(), option

@@ -1,0 +1,46 @@
+import pytest
+
+from rnnbench.training.compose import Composer, any_budget, packaged, plain
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("budget=params_20k", "budget.params=20000"),
+        ("budget=params_1.5M,params_300", "budget.params=1500000,300"),
+        ("budget=none", "budget=none"),
+        ("budget=params_x", "budget=params_x"),
+        ("model=gru", "model=gru"),
+    ],
+)
+def test_any_budget(typed, meant):
+    assert any_budget(typed) == meant
+
+
+def test_jobs_are_the_product_in_order(runs):
+    _, jobs = runs.composer.sweep(["dataset=toy", "model=gru,lstm", "seed=0,1"])
+    assert jobs == [["dataset=toy", f"model={m}", f"seed={s}"] for m in ("gru", "lstm") for s in (0, 1)]
+
+
+def test_parameters_of_an_experiment_come_before_those_typed(runs):
+    master, jobs = runs.composer.sweep(["experiment=quickstart", "seed=7"])
+    seeds = {runs.composer.job(master, job).seed for job in jobs}
+    assert seeds == {7}
+
+
+def test_job_is_composed_as_a_single_run(runs):
+    words = ["dataset=toy", "model=gru", "seed=3"]
+    master, jobs = runs.composer.sweep(words)
+    assert plain(runs.composer.job(master, jobs[0])) == plain(runs.composer.one(words))
+
+
+def test_a_users_folder_comes_first(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "gru.yaml").write_text("name: mine\n_target_: rnnbench.layers.TorchGRU\nhidden_size: 5\n")
+    assert Composer(tmp_path).one(["model=gru"]).model.name == "mine"
+
+
+@pytest.mark.parametrize("group", sorted(p.name for p in packaged("conf").iterdir() if p.is_dir()))
+def test_every_option_composes(group, runs):
+    for path in (packaged("conf") / group).glob("*.yaml"):
+        plain(runs.composer.one([f"{group}={path.stem}"]))

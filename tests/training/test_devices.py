@@ -1,0 +1,52 @@
+"""Two processes share each batch and end where one ends."""
+
+import os
+
+import pytest
+
+from rnnbench.records.store import RunDirectory
+from rnnbench.training.callbacks import StopFlag
+from rnnbench.training.devices import device_problem
+from rnnbench.training.run import run
+
+TWO = ("trainer=ddp_cpu", "trainer.max_epochs=2", "dataset.ragged=true", "trainer.weight_noise=0.01")
+ONE = tuple(o for o in TWO if o != "trainer=ddp_cpu")
+
+
+def close(a, b):
+    return a == pytest.approx(b, rel=1e-4)
+
+
+def test_two_processes_train_what_one_trains(runs):
+    one, two = runs.train(*ONE, where="one"), runs.train(*TWO)
+    assert one["identity"] == two["identity"]
+    for key in ("train/loss", "train/mse", "train/mae", "valid/mse", "valid/mae", "grad_norm", "step"):
+        assert close(two["series"][key], one["series"][key]), key
+    assert two["selection"] == one["selection"]
+    for split, values in one["metrics"].items():
+        assert close(two["metrics"][split], values)
+    assert two["baseline"] == one["baseline"]
+    files = {p.name for p in runs.plan(*TWO).path.iterdir()}
+    assert "process1.log" in files
+    assert (runs.plan(*TWO).path / "process1.log").read_text() == ""
+    assert not {"LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR"} & set(os.environ)
+
+
+def test_interrupted_and_failing_leader_leaves_no_process(runs):
+    assert runs.interrupted(3, *TWO, where="cut")
+    record = runs.train(*TWO, where="cut")  # the lock is free, and a second group can be made in this process
+    assert record["attempts"] == 2
+    assert close(record["series"]["train/loss"], runs.train(*ONE, where="one")["series"]["train/loss"])
+
+
+def test_divergence_in_two_processes(runs):
+    plan = runs.plan(*TWO, "optimizer=sgd", "optimizer.lr=1e30")
+    assert run(plan, StopFlag())[0] == "diverged"
+    assert RunDirectory(plan.path).status() == "diverged"
+
+
+def test_device_problem():
+    assert device_problem("cpu", 1, "auto", 1) is None
+    assert device_problem("cpu", 2, "ddp", 2) is None
+    assert "cannot share batches of 1" in device_problem("cpu", 2, "ddp", 1)
+    assert "trainer.strategy=nope" in device_problem("cpu", 1, "nope", 1)

@@ -1,0 +1,69 @@
+import pytest
+
+from rnnbench.records.identity import identity
+
+
+def test_identity_is_the_hash_of_science(runs):
+    plan = runs.plan()
+    assert plan.job.identity == identity(plan.science)
+    assert plan.path.name == f"toy-gru-s0-{plan.job.identity[:10]}"
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "threads=2",
+        "logger=none",
+        "logger.progress=off",
+        "trainer.checkpoint_every=3",
+        "trainer.accelerator=cpu",
+        "dataset.batch_size=5",
+        "model.engine=loop",
+        "optimizer.lr=1e-3",
+        "dry_run=true",
+    ],
+)
+def test_what_changes_no_result_is_not_in_the_identity(runs, override):
+    assert runs.plan(override).job.identity == runs.plan().job.identity
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=1",
+        "trainer.max_epochs=4",
+        "trainer.precision=64",
+        "trainer.weight_noise=0.1",
+        "dataset.batch_size=6",
+        "dataset.ragged=true",
+        "model.hidden_size=4",
+        "model.cell.reset=before",
+        "optimizer.lr=0.002",
+        "optimizer=adamw",
+        "scheduler=step",
+        "debug=two_steps",
+    ],
+)
+def test_what_changes_results_is(runs, override):
+    assert runs.plan(override).job.identity != runs.plan().job.identity
+
+
+def test_planning_writes_nothing(runs):
+    runs.plan()
+    assert list(runs.folder.iterdir()) == []
+
+
+def test_budget_sets_the_hidden_size(runs):
+    plan = runs.plan("budget.params=1000", "model=torch_gru")
+    h = plan.config["model"]["hidden_size"]
+    assert plan.parameters["backbone"] == 3 * h * (2 + h) + 6 * h == plan.match.parameters
+    assert plan.match.remainder == 1000 - plan.match.parameters
+    by_hand = runs.plan(f"model.hidden_size={h}", "model=torch_gru")
+    assert by_hand.science["model"] == plan.science["model"]
+
+
+def test_hyperparameters_are_flat_and_plain(runs):
+    found = runs.plan("optimizer.lr=0.25").job.hparams
+    assert (found["optimizer.lr"], found["model.hidden_size"], found["seed"]) == (0.25, 3, 0)
+    assert not [key for key in found if key.startswith(("paths", "logger"))]
+    assert all(isinstance(value, bool | int | float | str) for value in found.values())
