@@ -3,7 +3,10 @@
 From Python: ``rnnbench.load_records(folder)`` gives a pandas frame, a row a run; ``rnnbench.load_run(folder)`` one run.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rnnbench.records.load import load_records, load_run, load_runs
 
 __version__ = "0.1.0"
 __all__ = ["load_records", "load_run", "load_runs"]

@@ -108,7 +108,8 @@ def _train(arguments: list[str]) -> int:
         return outcome.code
     from rnnbench.results.summary import conclude
 
-    return conclude(outcome.sweep, outcome.stopped) or outcome.code
+    code = conclude(outcome.sweep, outcome.stopped)
+    return outcome.code or code  # in this order: an interrupted sweep is 130, though jobs are left
 
 
 def _other(arguments: list[str]) -> int:

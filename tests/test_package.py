@@ -123,7 +123,7 @@ def test_its_papers_are_read_there_and_written_here(programs, installed, tmp_pat
     before = snapshot(installed)
     done = call(programs / "rnnbench", "reproduce", "chung2014", "--table-only", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "| published |" in done.stdout
+    assert "### Search" in done.stdout
     assert (tmp_path / "runs" / "papers" / "chung2014" / "README.md").exists()
     assert snapshot(installed) == before
 

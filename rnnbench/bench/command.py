@@ -45,7 +45,7 @@ def _positive(text: str) -> int:
 
 
 def main(rest: Sequence[str]) -> int:
-    """Run one benchmark and print its table; the exit code is 0, or 1 when the two loops did different work."""
+    """Run one benchmark and print its table; returns 0, 1 when the two loops did different work, 130 when stopped."""
     args = build_parser().parse_args(list(rest))
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # read when torch is loaded; `threads=` counts from then on
         os.environ.setdefault(name, "1")
@@ -62,6 +62,8 @@ def main(rest: Sequence[str]) -> int:
     except DifferentWork as error:
         print(f"rnnbench bench: {error}: the times would say nothing", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     machine = _machine()
     print(f"{text}\n\n{machine['line']}")
     if args.json is not None:

@@ -26,7 +26,7 @@ TOLERANCE = 1e-6  # largest difference of a weight; the two loops are expected t
 
 
 class DifferentWork(RuntimeError):
-    """The two loops did not end with the same weights, so that their times say nothing."""
+    """A run did not end, or not with the weights of the bare loop, so that their times say nothing."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,12 @@ def _ours(composer: Composer, overrides: list[str]) -> tuple[Plan, dict[str, Any
 
 
 def finished(plan: Plan) -> dict[str, Any]:
-    """The record of a run that trained to its end. Raises ``RuntimeError`` for any other: its seconds mean nothing."""
+    """The record of a run that trained to its end. Raises ``DifferentWork`` for any other."""
     directory = RunDirectory(plan.path)
     record = directory.result()
     if record is None or record["status"] != "finished":
         failure = directory.failure() or {}
-        raise RuntimeError(failure.get("traceback") or f"{plan.path.name}: {directory.status()}, not finished")
+        raise DifferentWork(failure.get("traceback") or f"{plan.path.name}: {directory.status()}, not finished")
     return record
 
 

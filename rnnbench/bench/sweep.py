@@ -13,7 +13,7 @@ from typing import Any
 from rnnbench.bench.bare import train_bare
 from rnnbench.bench.overhead import FIXED, check_same_work, finished, merged
 from rnnbench.bench.timing import Seconds, timed
-from rnnbench.training.command import run_jobs
+from rnnbench.training.command import INTERRUPTED, run_jobs
 from rnnbench.training.compose import Composer
 from rnnbench.training.plan import Plan
 from rnnbench.training.sweep import plan_all
@@ -88,6 +88,8 @@ def _plan(composer: Composer, overrides: Sequence[str]) -> tuple[Any, list[list[
 
 def _run(composer: Composer, master: Any, jobs: list[list[str]], plans: list[Plan]) -> None:
     with contextlib.redirect_stdout(io.StringIO()):
-        run_jobs(composer, master, jobs, plans, ["rnnbench", "bench", "sweep"])
+        outcome = run_jobs(composer, master, jobs, plans, ["rnnbench", "bench", "sweep"])
+    if outcome.code == INTERRUPTED:
+        raise KeyboardInterrupt
     for plan in plans:
         finished(plan)

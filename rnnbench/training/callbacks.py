@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterable, Iterator
@@ -28,25 +27,30 @@ class StopFlag:
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self._passed_on = False
+        self._told: Path | None = None
+        self._asked: Path | None = None
 
     @contextmanager
-    def listening(self, pass_on: bool = False) -> Iterator[StopFlag]:
+    def listening(self, tell: Path | None = None) -> Iterator[StopFlag]:
         """Install the handlers, where this thread may, and put the old ones back.
 
         Args:
-            pass_on: tell the child processes too.
+            tell: a file that exists from the signal to the end, by which other processes know. Not a signal to them:
+                one that is just starting would die of it, and joblib would then kill those that are saving.
         """
-        self.signal, self._passed_on = None, pass_on
+        self.signal, self._told, self._asked = None, tell, None
         before = self._install((signal.SIGINT, signal.SIGTERM))
         try:
             yield self
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            if tell is not None:
+                tell.unlink(missing_ok=True)
 
-    def obey_parent(self) -> None:
-        """For good, in a worker: its parent says when to stop, and is the one to hear Ctrl-C, which reaches both."""
+    def obey(self, ask: Path) -> None:
+        """In a worker: stop when the file ``ask`` is there. Ctrl-C, which reaches the parent too, is for the parent."""
+        self.signal, self._asked = None, ask
         if self._install((signal.SIGTERM,)):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -61,12 +65,13 @@ class StopFlag:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
             signal.raise_signal(number)
         self.signal = number
-        if self._passed_on:
-            for child in multiprocessing.active_children():
-                child.terminate()
+        if self._told is not None:
+            self._told.touch()
 
     def check(self) -> None:
         """Raise :class:`Interrupted` once the flag is set."""
+        if self.signal is None and self._asked is not None and self._asked.exists():
+            self.signal = signal.SIGTERM
         if self.signal is not None:
             raise Interrupted(signal.Signals(self.signal).name)
 

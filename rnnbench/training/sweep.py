@@ -30,12 +30,17 @@ _STOP = StopFlag()  # one for each process, because signals are
 
 @dataclass(frozen=True)
 class Progress:
-    """What a job must know to print its line: the directories of all jobs, and how things stood at the start."""
+    """What a job must know to print its line: the directories of all jobs, how things stood, whose it is."""
 
     directories: tuple[Path, ...]
     finished_before: int
     started: float = field(default_factory=time.time)
     pid: int = field(default_factory=os.getpid)
+
+    @property
+    def stop_file(self) -> Path:
+        """Where the process of the sweep tells its workers to stop."""
+        return self.directories[0].parent / f".stop-{self.pid}"
 
     def line(self, job: Job, status: str, record: dict[str, Any] | None, error: str = "") -> str:
         """``n/N model dataset seed metric seconds, time left``."""
@@ -127,7 +132,7 @@ def run_sweep(composer: Composer, master: DictConfig, jobs: Sequence[Sequence[st
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=context, task_function=partial(sweep_job, progress=progress), config=master
     )
-    with _STOP.listening(pass_on=True):
+    with _STOP.listening(tell=progress.stop_file):
         launcher.launch([list(jobs[i]) for i in todo], initial_job_idx=0)
         _STOP.check()
 
@@ -145,7 +150,7 @@ def sweep_job(cfg: DictConfig, progress: Progress) -> str:
 
     worker = os.getpid() != progress.pid
     if worker:
-        _STOP.obey_parent()
+        _STOP.obey(progress.stop_file)
     try:
         _STOP.check()
         plan = make_plan(cfg, list(HydraConfig.get().overrides.task))

@@ -6,6 +6,7 @@ from rnnbench.bench.bare import Bare, train_bare
 from rnnbench.bench.overhead import DifferentWork
 from rnnbench.bench.sweep import SweepCost, measure_sweep
 from rnnbench.bench.timing import Seconds
+from rnnbench.training.command import INTERRUPTED, Outcome
 
 TINY = ("model.hidden_size=4", "debug.limit_batches=2", "trainer.max_epochs=1")
 
@@ -41,8 +42,14 @@ def test_other_work_is_not_timed(monkeypatch):
 
 
 def test_a_job_that_did_not_finish_is_no_measure():
-    with pytest.raises(RuntimeError, match="diverged, not finished"):
+    with pytest.raises(DifferentWork, match="diverged, not finished"):
         measure_sweep((*TINY, "optimizer.lr=1e38", "optimizer=sgd", "trainer.clip_norm=null"), jobs=1)
+
+
+def test_a_stopped_sweep_is_no_measure(monkeypatch):
+    monkeypatch.setattr(sweep, "run_jobs", lambda *_: Outcome(INTERRUPTED, None, "interrupted"))
+    with pytest.raises(KeyboardInterrupt):
+        measure_sweep(TINY, jobs=1)
 
 
 def test_added_is_what_is_not_training():

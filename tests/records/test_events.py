@@ -107,7 +107,7 @@ def test_a_session_is_replaced_and_leaves_the_curves_alone(tmp_path):
 
 def test_one_experiment_names_the_columns_of_all_models(tmp_path):
     hparams = [{"same": 1, "lr": 0.1, "memory": 4}, {"same": 1, "lr": 0.2, "bias": True}, {"same": 1, "lr": "auto"}]
-    E.write_experiment(tmp_path, hparams, ["final/mse", "final/accuracy"])
+    E.write_experiment(tmp_path, hparams, ["test/mse", "test/accuracy", "test/mse"], first=["lr"])
     content = plugin_data(tmp_path, metadata.EXPERIMENT_TAG)
     experiment = metadata.parse_experiment_plugin_data(content)
     types = {info.name: api_pb2.DataType.Name(info.type) for info in experiment.hparam_infos}
@@ -117,8 +117,36 @@ def test_one_experiment_names_the_columns_of_all_models(tmp_path):
         "bias": "DATA_TYPE_BOOL",
         "same": "DATA_TYPE_FLOAT64",
     }
-    assert experiment.hparam_infos[0].name == "lr"  # what differs first
-    assert [info.name.tag for info in experiment.metric_infos] == ["final/mse", "final/accuracy"]
+    assert [info.name for info in experiment.hparam_infos if info.differs] == ["lr"]
+    assert [info.name.tag for info in experiment.metric_infos] == ["test/mse", "test/accuracy"]
+
+
+def columns(folder):
+    experiment = metadata.parse_experiment_plugin_data(plugin_data(folder, metadata.EXPERIMENT_TAG))
+    kinds = {info.name: (info.type, info.differs) for info in experiment.hparam_infos}
+    return kinds, [info.name.tag for info in experiment.metric_infos]
+
+
+def test_columns_are_added_to_those_of_earlier_sweeps_or_replace_them(tmp_path):
+    number, text = api_pb2.DATA_TYPE_FLOAT64, api_pb2.DATA_TYPE_STRING
+    E.write_experiment(tmp_path, [{"lr": 0.1, "size": 4}], ["test/mse"], first=["lr"], extend=True)
+    E.write_experiment(tmp_path, [{"lr": "auto", "depth": 2}], ["test/nll", "test/mse"], first=["depth"], extend=True)
+    assert len(list(tmp_path.iterdir())) == 1
+    expected = {"lr": (text, True), "size": (number, False), "depth": (number, True)}
+    assert columns(tmp_path) == (expected, ["test/mse", "test/nll"])
+    E.write_experiment(tmp_path, [{"size": 1}], ["test/mae"])
+    assert columns(tmp_path) == ({"size": (number, False)}, ["test/mae"])
+
+
+def test_columns_of_two_sweeps_that_began_at_once_are_both_kept(tmp_path):
+    for name in ("a", "b"):
+        E.write_experiment(tmp_path / name, [{name: 1}], [f"test/{name}"])
+        (written,) = (tmp_path / name).glob("*.experiment")
+        written.rename(tmp_path / written.name)
+    E.write_experiment(tmp_path, [{"c": 1}], ["test/c"], extend=True)
+    kinds, tags = columns(tmp_path)
+    assert (set(kinds), set(tags)) == ({"a", "b", "c"}, {"test/a", "test/b", "test/c"})
+    assert len(list(tmp_path.glob("*.experiment"))) == 1
 
 
 def test_a_layout_of_lines_and_bands(tmp_path):

@@ -21,7 +21,9 @@ DATA = Sequences(
 
 
 def build(lr=0.1, **options):
-    model = build_model(lambda input_size, batch_first: TorchGRU(input_size, 3), SPEC, 1, "last", (1, 2))
+    model = build_model(
+        lambda input_size, batch_first: TorchGRU(input_size, 3, batch_first=batch_first), SPEC, 1, "last", (1, 2)
+    )
     return SequenceModule(model, Regression(), SPEC, lambda p: torch.optim.SGD(p, lr=lr), **options)
 
 

@@ -18,7 +18,7 @@ from rnnbench.training.sweep import Progress
 
 SWEEP = ("-m", "dataset=toy", "model=gru,torch_lstm", "seed=0,1", "model.hidden_size=3", "trainer.max_epochs=6")
 JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
-LONG = ("trainer.max_epochs=100000", "logger=none", "trainer.checkpoint_every=100000")
+LONG = ("trainer.max_epochs=100000", "logger=none", "trainer.checkpoint_every=10")
 
 
 class Command:
@@ -30,7 +30,7 @@ class Command:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "rnnbench", "train", "--config-dir", conf, *words],
-                env={**environment, "RNNBENCH_RUNS": str(folder)},
+                env={**os.environ, **environment, "RNNBENCH_RUNS": str(folder)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -63,6 +63,20 @@ class Command:
         return False
 
 
+@pytest.fixture
+def start(environment):
+    """Starts commands, and leaves none behind."""
+    started = []
+
+    def begin(folder, *words):
+        started.append(Command(environment, folder, *words))
+        return started[-1]
+
+    yield begin
+    for one in started:
+        one.kill()
+
+
 def records(runs, folder):
     """Every record of the latest sweep by identity, without what the clock decides, and its table."""
     loaded = load_runs(latest_sweep(folder))
@@ -72,13 +86,13 @@ def records(runs, folder):
     return {run.job.identity: runs.lasting(run.record) for run in loaded}, cells
 
 
-def killed_sweep(runs, command, environment, kills, seed, window, *words):
+def killed_sweep(runs, command, start, kills, seed, window, *words):
     """Records of an uninterrupted sweep, and of one that was killed ``kills`` times."""
     folder = runs.folder / "killed"
     assert command(*SWEEP, *words) == 0
     moments, done = random.Random(seed), 0
     while done < kills:
-        work = Command(environment, folder, *SWEEP, *words)
+        work = start(folder, *SWEEP, *words)
         work.wait_for("sweeps/*/manifest.json")
         time.sleep(moments.uniform(0, window))
         if (
@@ -87,21 +101,21 @@ def killed_sweep(runs, command, environment, kills, seed, window, *words):
             for record in list(folder.glob("runs/*/result.json"))[: moments.randrange(5)]:
                 record.unlink()
         done += 1
-    code, log = Command(environment, folder, *SWEEP, *words).end()
+    code, log = start(folder, *SWEEP, *words).end()
     assert code == 0, log
     return records(runs, runs.folder / "runs"), records(runs, folder)
 
 
-def test_killed_twice(runs, command, environment):
-    whole, killed = killed_sweep(runs, command, environment, 2, 1, 1.5)
+def test_killed_twice(runs, command, start):
+    whole, killed = killed_sweep(runs, command, start, 2, 1, 1.5)
     assert killed == whole
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", [(), JOBLIB], ids=["basic", "joblib"])
-def test_killed_a_dozen_times(runs, command, environment, launcher):
+def test_killed_a_dozen_times(runs, command, start, launcher):
     longer = ("trainer.max_epochs=40",)
-    whole, killed = killed_sweep(runs, command, environment, 12, 2, 8 if launcher else 3, *longer, *launcher)
+    whole, killed = killed_sweep(runs, command, start, 12, 2, 8 if launcher else 3, *longer, *launcher)
     assert killed == whole
 
 
@@ -155,11 +169,10 @@ def test_two_spellings_of_one_run_are_one_job(runs, command, capsys):
     ],
     ids=["basic-term", "basic-int", "joblib-term", "joblib-int"],
 )
-def test_told_to_stop(runs, environment, launcher, number):
+def test_told_to_stop(runs, start, launcher, number):
     folder = runs.folder / "stopped"
-    work = Command(environment, folder, *SWEEP, *LONG, *launcher)
-    work.wait_for("runs/*/config.yaml")
-    time.sleep(3)
+    work = start(folder, *SWEEP, *LONG, *launcher)
+    work.wait_for("runs/*/checkpoints/last.ckpt")
     if number == signal.SIGINT:
         os.killpg(work.process.pid, number)  # a terminal sends it to all
     else:
@@ -178,17 +191,17 @@ def test_told_to_stop(runs, environment, launcher, number):
 
 
 @pytest.mark.slow
-def test_death_of_a_worker_is_survived_by_the_same_command(runs, environment, tmp_path):
+def test_death_of_a_worker_is_survived_by_the_same_command(runs, start, tmp_path, monkeypatch):
     folder = runs.folder / "dead"
-    environment["RNNBENCH_TEST_MENDED"] = str(tmp_path / "mended")
+    monkeypatch.setenv("RNNBENCH_TEST_MENDED", str(tmp_path / "mended"))
     words = (*SWEEP, *JOBLIB, "dataset._target_=toys.DiesForSeed1")
-    code, log = Command(environment, folder, *words).end()
+    code, log = start(folder, *words).end()
     assert code == 1
     assert "the launcher stopped: TerminatedWorkerError" in log
     assert "the same command goes on with them" in log
     assert "Traceback" not in log
     (tmp_path / "mended").touch()
-    code, log = Command(environment, folder, *words).end()
+    code, log = start(folder, *words).end()
     assert code == 0, log
 
 
