@@ -218,6 +218,8 @@ def _module(plan: Plan) -> SequenceModule:
         clip_value=trainer["clip_value"],
         weight_noise=trainer["weight_noise"],
     )
+    if trainer["precision"] == "64":
+        module.double()  # Lightning would do so only after it has put a checkpoint's weights into single precision
     if plan.config["init_from"] is not None:
         try:
             load_weights(module, start_weights(plan.config["init_from"])[0])
