@@ -37,7 +37,7 @@ def put(folder, name, content):
     return path
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.bin", CONTENT), ("a.bin.gz", gzip.compress(CONTENT))])
+@pytest.mark.parametrize(("name", "content"), [("a.bin", CONTENT), ("a.bin.gz", gzip.compress(CONTENT, mtime=0))])
 def test_local_file_plain_or_gzipped(publish, name, content):
     folder = publish(plain())
     path = put(folder, f"set/{name}", content)
@@ -50,9 +50,9 @@ def test_local_file_plain_or_gzipped(publish, name, content):
     [
         ("a.bin", CONTENT[:-1]),
         ("a.bin", b""),
-        ("a.bin.gz", gzip.compress(CONTENT)[:-9]),
+        ("a.bin.gz", gzip.compress(CONTENT, mtime=0)[:-9]),
         ("a.bin.gz", b"not gzip"),
-        ("a.bin.gz", gzip.compress(CONTENT + b"x")),
+        ("a.bin.gz", gzip.compress(CONTENT + b"x", mtime=0)),
     ],
 )
 def test_corrupt_local_file_is_reported_and_left_alone(publish, server, name, content):
@@ -92,7 +92,7 @@ def test_download(publish, server):
 
 def test_download_of_a_gzipped_file(publish, server):
     folder = publish(plain(f"{server.url}/b.bin.gz"))
-    put(server.folder, "b.bin.gz", gzip.compress(CONTENT))
+    put(server.folder, "b.bin.gz", gzip.compress(CONTENT, mtime=0))
     assert files.fetch("a", folder) == folder / "set/a.bin.gz"
     assert files.read("a", folder) == CONTENT
 
