@@ -222,11 +222,11 @@ def test_train_prints_its_configuration(runs, capfd):
     assert "max_epochs: 20" in capfd.readouterr().out
 
 
-def test_train_tells_where_its_configuration_comes_from(runs, capfd):
-    assert main(["train", "--info", "searchpath"]) == 0
-    assert "conf" in capfd.readouterr().out
-    assert main(["train", "model=gru", "--info", "defaults"]) == 0
-    assert "model/gru" in capfd.readouterr().out
+def test_train_tells_where_its_configuration_comes_from(runs):
+    done = shell("rnnbench train --info searchpath && rnnbench train model=gru --info defaults")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (ROOT / "conf").as_uri() in done.stdout
+    assert "model/gru" in done.stdout
 
 
 def complete(line):

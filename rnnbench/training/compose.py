@@ -94,7 +94,7 @@ class Composer:
             folder = Path(config_dir).resolve()
             if not folder.is_dir():
                 raise UserError(f"--config-dir {config_dir}: no such folder")
-            path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="schema"))
+            path.prepend("command-line", f"file://{folder}", SearchPathQuery(provider="main"))
         self.config_name = config_name
         GlobalHydra.instance().clear()  # Hydra keeps one object a process; a second command in it brings its own
         self.hydra = Hydra.create_main_hydra2(task_name="rnnbench", config_search_path=path)

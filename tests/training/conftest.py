@@ -39,7 +39,8 @@ class Runs:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.composer = Composer(HERE / "conf")
+        self.conf = HERE / "conf"
+        self.composer = Composer(self.conf)
 
     def plan(self, *overrides: str, where: str = "runs") -> Plan:
         words = [*SMALL, *overrides]

@@ -54,10 +54,10 @@ def test_planning_writes_nothing(runs):
 
 
 def test_budget_sets_the_hidden_size(runs):
-    plan = runs.plan("budget.params=1000", "model=torch_gru")
+    plan = runs.plan("budget.params=960", "model=torch_gru")
     h = plan.config["model"]["hidden_size"]
     assert plan.parameters["backbone"] == 3 * h * (2 + h) + 6 * h == plan.match.parameters
-    assert plan.match.remainder == 1000 - plan.match.parameters
+    assert plan.match.remainder == 960 - plan.match.parameters
     by_hand = runs.plan(f"model.hidden_size={h}", "model=torch_gru")
     assert by_hand.science["model"] == plan.science["model"]
 
