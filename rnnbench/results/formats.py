@@ -106,7 +106,9 @@ def print_table(table: Table, console: Console | None = None) -> None:
 
     header, body = printed(table)
     console = console or Console()
-    widths = [max(len(t) for t in texts) for texts in zip(header, *([c.text for c in row] for row in body))]
+    widths = [
+        max(len(t) for t in texts) for texts in zip(header, *([c.text + " *" * c.best for c in row] for row in body))
+    ]
     if not console.is_terminal:
         console.width = max(console.width, sum(widths) + 3 * len(widths) + 1)
     shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from rnnbench.data.seeding import derive
 
@@ -29,6 +28,7 @@ class StopFlag:
         self.signal: int | None = None
         self._told: Path | None = None
         self._asked: Path | None = None
+        self._numbers: tuple[int, ...] = ()
 
     @contextmanager
     def listening(self, tell: Path | None = None) -> Iterator[StopFlag]:
@@ -43,6 +43,7 @@ class StopFlag:
         try:
             yield self
         finally:
+            self._numbers = ()
             for number, handler in before.items():
                 signal.signal(number, handler)
             if tell is not None:
@@ -54,11 +55,17 @@ class StopFlag:
         if self._install((signal.SIGTERM,)):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    def _install(self, numbers: Iterable[int]) -> dict[int, Any]:
+    def reclaim(self) -> None:
+        """Take the handlers back from Lightning, whose own also stops in the middle of a validation."""
+        self._install(self._numbers)
+
+    def _install(self, numbers: tuple[int, ...]) -> dict[int, Any]:
         try:
-            return {n: signal.signal(n, self._note) for n in numbers}
+            before = {n: signal.signal(n, self._note) for n in numbers}
         except ValueError:  # only the main thread may; elsewhere the process's own handlers stay
             return {}
+        self._numbers = numbers
+        return before
 
     def _note(self, number: int, frame: Any) -> None:
         if self.signal is not None:
@@ -142,6 +149,7 @@ class Selection(Checkpoint):
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """A run that had no more to train when it was cut off trains no further."""
+        self.stop.reclaim()
         trainer.should_stop = self._out_of_patience() or trainer.global_step >= self.max_steps
 
     def on_train_batch_start(self, trainer: L.Trainer, module: L.LightningModule, batch: Any, batch_idx: int) -> None:
@@ -175,7 +183,7 @@ class Selection(Checkpoint):
 
         Not with several processes, whose steps are not at rest together: these go on from the last saved epoch.
         """
-        if isinstance(exception, (Interrupted, SIGTERMException)) and trainer.world_size == 1:
+        if isinstance(exception, Interrupted) and trainer.world_size == 1:
             self._save(trainer, "last.ckpt")
 
     def _save(self, trainer: L.Trainer, name: str, weights_only: bool = False) -> None:

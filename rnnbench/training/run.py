@@ -45,7 +45,9 @@ def run(plan: Plan, stop: StopFlag, progress_bar: bool = False) -> tuple[str, di
             return record["status"], record
         try:
             record = _train(plan, directory, stop, progress_bar)
-        except (Interrupted, KeyboardInterrupt, SystemExit):
+        except SystemExit as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # what Lightning makes of a second Ctrl-C
+                raise Interrupted("SIGINT") from error
             raise
         except Exception as error:
             mistake = isinstance(error, UserError)

@@ -32,6 +32,7 @@ def test_two_processes_train_what_one_trains(runs):
     assert not {"LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR"} & set(os.environ)
 
 
+@pytest.mark.slow
 def test_interrupted_and_failing_leader_leaves_no_process(runs):
     assert runs.interrupted(3, *TWO, where="cut")
     record = runs.train(*TWO, where="cut")  # the lock is free, and a second group can be made in this process
@@ -39,6 +40,7 @@ def test_interrupted_and_failing_leader_leaves_no_process(runs):
     assert close(record["series"]["train/loss"], runs.train(*ONE, where="one")["series"]["train/loss"])
 
 
+@pytest.mark.slow
 def test_divergence_in_two_processes(runs):
     plan = runs.plan(*TWO, "optimizer=sgd", "optimizer.lr=1e30")
     assert run(plan, StopFlag())[0] == "diverged"

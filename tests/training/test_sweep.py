@@ -184,7 +184,9 @@ def test_told_to_stop(runs, start, launcher, number):
     assert "interrupted: 4 of 4 jobs are left; the same command goes on with them" in log
     assert len(log.splitlines()) < 12
     assert any(folder.glob("runs/*/checkpoints/last.ckpt"))
-    assert {r.status for r in load_runs(folder / "runs")} == {"interrupted"}
+    statuses = {r.status for r in load_runs(folder / "runs")}
+    assert "interrupted" in statuses
+    assert statuses <= {"interrupted", "pending"}  # the second worker may not have come to its first step
     end = time.monotonic() + 20
     while not work.alone() and time.monotonic() < end:
         time.sleep(0.1)
