@@ -24,7 +24,7 @@ SCENARIOS = {
     "step": ("scheduler=step", "scheduler.step_size=2", "optimizer=sgd", "optimizer.momentum=0.9"),
     "cosine": ("scheduler=cosine", "optimizer=rmsprop", "optimizer.momentum=0.5"),
     "linear": ("scheduler=linear", "optimizer=adamw"),
-    "plateau": ("scheduler=plateau", "scheduler.patience=0", "optimizer.lr=0.5"),
+    "plateau": ("scheduler=plateau", "scheduler.patience=0", "optimizer.lr=3", "trainer.max_epochs=5"),
     "patience": ("trainer.patience=1", "optimizer.lr=0.5", "trainer.max_epochs=6"),
     "last": ("trainer.select=last",),
     "max_steps": ("trainer.max_steps=8",),
