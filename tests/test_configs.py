@@ -13,7 +13,7 @@ from rnnbench.data.listing import dataset_files
 from rnnbench.records.load import load_runs
 
 CONF = Path(__file__).parents[1] / "conf"
-OPTIONS = sorted((path.parent.name, path.stem) for path in CONF.glob("*/*.yaml"))
+OPTIONS = sorted((path.parent.name, path.stem) for path in CONF.glob("*/[!_]*.yaml"))
 DEVICES = {"gpu", "ddp", "ddp_cpu"}  # their processes start this very command again: see tests/training
 SMALL = {
     "model": ["model=rnn", "model.hidden_size=3"],

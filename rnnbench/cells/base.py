@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
+import torch
 from torch import Tensor, nn
 
 Rows = tuple[int, int]
+Recurrence = Literal["linear", "complex", "log", "max"]
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,14 @@ class Product:
         weight: name of a parameter ``(G, in)``.
         bias: name of a parameter ``(G,)``, or None.
         rows: first row and the row after the last, of weight and bias alike; None for all.
+        detach: whether no gradient flows back into ``value`` (the truncated gradient of Hochreiter 1997).
     """
 
     value: str
     weight: str
     bias: str | None = None
     rows: Rows | None = None
+    detach: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,19 @@ class Stage:
 
     ``pointwise(*leading, *reads)`` returns the tuple of what it writes. Leading are the input's share
     ``(B, G)`` and the product ``(B, G)``, those that the stage has, in this order; with ``joint`` their sum
-    instead, which costs no operation of its own. It is pure and element-wise along B and H (splitting a
-    tensor into gates is allowed): no in-place writes, no branching on values, nothing but its arguments.
+    instead, which costs no operation of its own. It is pure and treats rows apart: element-wise operations,
+    splitting into gates (``chunk``, ``split``), joining (``cat``) and sums or means over the last dimension
+    with ``keepdim=True``; no in-place writes, no branching on values, nothing but its arguments.
+
+    With ``recurrence`` the first name in ``writes`` is a state s that depends on its old value linearly, and
+    ``pointwise`` returns the coefficients a and b in its place:
+
+    - ``linear``: s' = a * s + b
+    - ``complex``: the same with complex numbers, the last dimension holding all real, then all imaginary parts
+    - ``log``: s' = exp(a) * s + exp(b), with s >= 0, computed in log space
+    - ``max``: s' = max(a + s, b)
+
+    Where no other stage makes a and b depend on old states, the ``scan`` engine runs all steps at once.
 
     Attributes:
         pointwise: the function.
@@ -53,6 +69,7 @@ class Stage:
             shares of the stages, in order, cover all rows: one product serves all steps of all stages.
         product: the matrix product, if any.
         joint: whether share and product are summed before the pointwise function sees them.
+        recurrence: None, or the kind of linear recurrence whose coefficients ``pointwise`` returns.
     """
 
     pointwise: Callable[..., tuple[Tensor, ...]]
@@ -61,6 +78,31 @@ class Stage:
     share: Rows | None = None
     product: Product | None = None
     joint: bool = False
+    recurrence: Recurrence | None = None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What ``step`` takes after the leading arguments: ``reads``, then the state of a recurrence."""
+        return (*self.reads, self.writes[0]) if self.recurrence else self.reads
+
+    def step(self, *arguments: Tensor) -> tuple[Tensor, ...]:
+        """The values of ``writes``: ``pointwise``, and the recurrence applied once."""
+        if self.recurrence is None:
+            return self.pointwise(*arguments)
+        a, b, *others = self.pointwise(*arguments[:-1])
+        return (recur(self.recurrence, a, b, arguments[-1]), *others)
+
+
+def recur(kind: Recurrence, a: Tensor, b: Tensor, s: Tensor) -> Tensor:
+    """One step of a linear recurrence; the kinds are those of ``Stage``. All shapes ``(..., S)``."""
+    if kind == "linear":
+        return a * s + b
+    if kind == "log":
+        return torch.exp(a) * s + torch.exp(b)
+    if kind == "max":
+        return torch.maximum(a + s, b)
+    (a_re, a_im), (s_re, s_im) = a.chunk(2, -1), s.chunk(2, -1)
+    return torch.cat((a_re * s_re - a_im * s_im, a_re * s_im + a_im * s_re), -1) + b
 
 
 @dataclass(frozen=True)
@@ -83,8 +125,10 @@ class Cell:
 
     #: Raised when a fix changes the numbers of this cell: part of every run's identity.
     version: ClassVar[int] = 1
-    #: The state that is the cell's output.
+    #: The written name that is the cell's output; where it is no state, ``output_size`` says its size.
     output: ClassVar[str] = "h"
+    #: Checks of the contract that the paper's equations cannot keep: name of the check -> reason.
+    exceptions: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: Further option sets for the contract tests.
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
 
@@ -126,6 +170,13 @@ class Cell:
     def stages(self) -> tuple[Stage, ...]:
         """One time step, in order."""
         raise NotImplementedError(f"{type(self).__name__} does not define its stages")
+
+    def prepare(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """What the stages see as parameters, computed once a sequence from the parameters proper.
+
+        For weights that are constrained (antisymmetric, orthogonal, masked, positive). By default ``params``.
+        """
+        return params
 
     def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
         """Fill ``params`` in place from the global generator.

@@ -10,12 +10,13 @@ Shape suffixes: N real steps of all sequences together, B sequences, I input, G 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnnbench.cells import Cell, Stage
+from rnnbench.cells import Cell, Product, Stage
 
 #: What ``engine`` may be; ``auto`` takes the fastest that can run the cell.
 ENGINES = ("auto", "loop")
@@ -60,9 +61,10 @@ def loop(
     """
     names = tuple(cell.state)
     stages = cell.stages()
+    params = cell.prepare(params)
     leading = _leading(stages, params, data_NI, batch_sizes)
-    plan = [(stage.pointwise, lead, stage.reads, stage.writes) for stage, lead in zip(stages, leading)]
-    reads_x = any("x" in stage.reads for stage in stages)
+    plan = [(stage.step, lead, stage.inputs, stage.writes) for stage, lead in zip(stages, leading)]
+    reads_x = any("x" in stage.reads or (stage.product and stage.product.value == "x") for stage in stages)
     x = data_NI.split(batch_sizes) if reads_x else ()
 
     last = len(batch_sizes) - 1
@@ -77,8 +79,8 @@ def loop(
             rows = batch_sizes[t]
         if reads_x:
             values["x"] = x[t]
-        for pointwise, lead, reads, writes in plan:
-            written = pointwise(*lead(t, values), *[values[name] for name in reads])
+        for step, lead, reads, writes in plan:
+            written = step(*lead(t, values), *[values[name] for name in reads])
             values.update(zip(writes, written))
         outputs.append(values[cell.output])
     final = tuple(values[name] for name in names)
@@ -107,7 +109,10 @@ def _resize(
 def _leading(stages: tuple[Stage, ...], params: Params, data_NI: Tensor, batch_sizes: Sequence[int]) -> list[_Leading]:
     """For every stage the function that yields its share and product, with all that is fixed done before."""
     shares = iter(_shares(stages, params, data_NI))
-    return [_stage_leading(stage, params, next(shares).split(batch_sizes) if stage.share else None) for stage in stages]
+    return [
+        _stage_leading(stage, params, next(shares).split(batch_sizes) if stage.share else None, stage.product)
+        for stage in stages
+    ]
 
 
 def _shares(stages: tuple[Stage, ...], params: Params, data_NI: Tensor) -> Sequence[Tensor]:
@@ -131,11 +136,15 @@ def _share_bias(stage: Stage, params: Params) -> Tensor | None:
     return other if bias is None else bias + other
 
 
-def _stage_leading(stage: Stage, params: Params, share: Sequence[Tensor] | None) -> _Leading:
-    product = stage.product
+def _stage_leading(
+    stage: Stage, params: Params, share: Sequence[Tensor] | None, product: Product | None
+) -> _Leading:
     if product is None:
         return (lambda t, values: (share[t],)) if share is not None else (lambda t, values: ())
     value = product.value
+    if product.detach:
+        inner = _stage_leading(stage, params, share, replace(product, detach=False))
+        return lambda t, values: inner(t, {value: values[value].detach()})
     weight = _rows(params[product.weight], product.rows).t()
     addmm, mm = torch.addmm, torch.mm
     if share is not None and stage.joint:

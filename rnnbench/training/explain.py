@@ -65,7 +65,7 @@ def _unknown_group(found: re.Match[str], loader: Any, config_name: str, causes: 
 
 
 def _unknown_option(found: re.Match[str], loader: Any, config_name: str, causes: list[Exception]) -> str:
-    options = loader.get_group_options(found[1])
+    options = [o for o in loader.get_group_options(found[1]) if not o.startswith("_")]
     return f"{found[1]}={found[2]}: no such option{nearest(found[2], options)}"
 
 

@@ -6,16 +6,22 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
+from hydra import compose, initialize_config_dir
 from hydra.utils import get_class, instantiate
+from omegaconf import OmegaConf
 
-from rnnbench.layers import Recurrent
+CONF = Path(__file__).parents[2] / "conf"
 
-CONFIGS = {
-    path.stem: config
-    for path in sorted((Path(__file__).parents[2] / "conf" / "model").glob("*.yaml"))
-    if (config := yaml.safe_load(path.read_text()))["_target_"].startswith("rnnbench.layers.")
-}
+
+def composed() -> dict:
+    """The models, by name, whose backbone is one of our layers."""
+    names = sorted(path.stem for path in (CONF / "model").glob("[!_]*.yaml"))
+    with initialize_config_dir(str(CONF), version_base=None):
+        configs = {name: OmegaConf.to_container(compose(f"model/{name}").model) for name in names}
+    return {name: config for name, config in configs.items() if config["_target_"].startswith("rnnbench.layers.")}
+
+
+CONFIGS = composed()
 GIVEN_BY_CODE = {"input_size", "batch_first", "device", "dtype"}
 
 
@@ -47,6 +53,6 @@ def test_builds_and_runs(name):
 
 def test_variants_differ_from_each_other():
     """Each own config is another function or another parametrisation: no two build equal cells."""
-    own = {name: config for name, config in CONFIGS.items() if config["_target_"].endswith(Recurrent.__name__)}
+    own = {name: config for name, config in CONFIGS.items() if "cell" in config}
     cells = [repr(instantiate(config["cell"])(input_size=5, hidden_size=5, bias=True)) for config in own.values()]
     assert len(set(cells)) == len(cells)
