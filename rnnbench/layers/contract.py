@@ -76,13 +76,13 @@ class Example:
 
 
 def find_cells() -> list[type[Cell]]:
-    """Every public cell in a module of ``rnnbench.cells``."""
+    """Every public cell in a module of ``rnnbench.cells``; a base without stages is none."""
     modules = [module.name for module in pkgutil.iter_modules(rnnbench.cells.__path__, "rnnbench.cells.")]
     return [
         found
         for name in modules
         for found in vars(importlib.import_module(name)).values()
-        if inspect.isclass(found) and issubclass(found, Cell) and found is not Cell
+        if inspect.isclass(found) and issubclass(found, Cell) and found.stages is not Cell.stages
         if found.__module__ == name and not found.__name__.startswith("_")
     ]
 
