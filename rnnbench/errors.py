@@ -14,12 +14,14 @@ class UserError(Exception):
 
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> str:
-    """``did you mean a, b?``, or, where nothing is near, ``choose one of`` all names."""
+    """``did you mean a, b?``, or, where nothing is near, ``choose one of`` all names (``there is none`` of none)."""
     names = sorted({str(n) for n in names})
-    near = difflib.get_close_matches(str(name), names, count, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), names, count, cutoff=0.6)
     # A last part is how people name a nested key.
     near += [n for n in names if n.rsplit(".", 1)[-1] == name and n not in near]
     if near:
         return f"did you mean {', '.join(near[:count])}?"
+    if not names:
+        return "there is none"
     listed = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     return f"choose one of {listed}"

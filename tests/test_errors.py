@@ -8,3 +8,4 @@ def test_nearest_names():
     assert nearest("modle", names) == "did you mean model?"
     assert "model.hidden_size" in nearest("hidden_size", names)
     assert nearest("qqqq", ["b", "a"]) == "choose one of a, b"
+    assert nearest("qqqq", []) == "there is none"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Union
 
 from rnnbench import schema
-from rnnbench.training.explain import nearest
+from rnnbench.errors import nearest
 
 TARGETS = ("dataset", "task", "model", "optimizer", "scheduler")
 
@@ -64,7 +64,7 @@ def _get(config: Mapping[str, Any], path: str) -> Any:
 def _ranges(config: Mapping[str, Any], cls: type, prefix: str) -> Iterator[str]:
     hints = typing.get_type_hints(cls)
     for key in sorted(set(config) - set(hints)):
-        yield f"{prefix}{key}: no such key{nearest(key, hints)}"
+        yield f"{prefix}{key}: no such key; {nearest(key, hints)}"
     for field in dataclasses.fields(cls):
         value, key = config.get(field.name), prefix + field.name
         hint = hints[field.name]
@@ -80,7 +80,7 @@ def _range(value: Any, key: str, limits: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(value, float) and not math.isfinite(value):
         yield f"{key}={value}: must be finite"
     elif limits.get("choices") and value not in limits["choices"]:
-        yield f"{key}={value}: no such choice{nearest(str(value), limits['choices'])}"
+        yield f"{key}={value}: no such choice; {nearest(str(value), limits['choices'])}"
     elif limits.get("ge") is not None and value < limits["ge"]:
         yield f"{key}={value}: must be at least {limits['ge']:g}"
     elif limits.get("gt") is not None and value <= limits["gt"]:
@@ -99,7 +99,7 @@ def _signature(node: Mapping[str, Any], key: str, provided: set[str], ignored: s
     given = {str(k) for k in node if not str(k).startswith("_")} - ignored
     for name in sorted(given - set(parameters)):
         if not open_ended:
-            yield f"{key}.{name}: {_name(target)} has no such option{nearest(name, set(parameters) - provided)}"
+            yield f"{key}.{name}: {_name(target)} has no such option; {nearest(name, set(parameters) - provided)}"
     for name in sorted(given & set(parameters)):
         value = node[name]
         if isinstance(value, Mapping) and "_target_" in value:
@@ -159,7 +159,7 @@ def fits(value: Any, hint: Any) -> bool:
 def _wanted(value: Any, hint: Any) -> str:
     choices = [a for h in (hint, *typing.get_args(hint)) if typing.get_origin(h) is Literal for a in typing.get_args(h)]
     if choices:
-        return f"no such choice{nearest(str(value), map(str, choices))}"
+        return f"no such choice; {nearest(str(value), map(str, choices))}"
     return f"wrong type, wants {_type_name(hint)}"
 
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig
 
-
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """``; did you mean …?`` with the closest valid names, or all of them where none is close."""
-    valid = sorted({str(v) for v in valid})
-    close = difflib.get_close_matches(name, valid, n=3, cutoff=0.6)
-    if close:
-        return f"; did you mean {' or '.join(close)}?"
-    return f"; valid: {', '.join(valid)}" if valid else ""
+from rnnbench.errors import nearest
 
 
 def explain(error: Exception, overrides: Sequence[str], loader: Any, config_name: str) -> str:
@@ -61,12 +53,12 @@ def _first_line(error: Exception) -> str:
 
 def _unknown_group(found: re.Match[str], loader: Any, config_name: str, causes: list[Exception]) -> str:
     groups = [g for g in loader.list_groups("") if g != "hydra"]
-    return f"{found[1]}: no such option group{nearest(found[1], groups + _keys(loader, config_name, ''))}"
+    return f"{found[1]}: no such option group; {nearest(found[1], groups + _keys(loader, config_name, ''))}"
 
 
 def _unknown_option(found: re.Match[str], loader: Any, config_name: str, causes: list[Exception]) -> str:
     options = [o for o in loader.get_group_options(found[1]) if not o.startswith("_")]
-    return f"{found[1]}={found[2]}: no such option{nearest(found[2], options)}"
+    return f"{found[1]}={found[2]}: no such option; {nearest(found[2], options)}"
 
 
 def _unknown_key(found: re.Match[str], loader: Any, config_name: str, causes: list[Exception]) -> str:
@@ -80,7 +72,7 @@ def _unknown_key(found: re.Match[str], loader: Any, config_name: str, causes: li
 
 
 def _unknown_key_of(key: str, hint: str) -> str:
-    return f"{key}: no such key{hint}"
+    return f"{key}: no such key; {hint}"
 
 
 def _keys(loader: Any, config_name: str, parent: str) -> list[str]:
