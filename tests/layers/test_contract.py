@@ -7,22 +7,26 @@ import pytest
 import torch
 
 from rnnbench.cells import GRU, LSTM, RNN, Cell, Product, Stage
+from rnnbench.cells.gated import Gated
 from rnnbench.layers import contract
-from rnnbench.layers.contract import CHECKS, Example, examples, find_cells
+from rnnbench.layers.contract import CHECKS, Example, checks, examples, find_cells
 
 EXAMPLES = [example for cell in find_cells() for example in examples(cell)]
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+@pytest.mark.parametrize(
+    ("example", "check"),
+    [(example, check) for example in EXAMPLES for check in checks(example.cell)],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
 def test_contract(example, check):
     check(example)
 
 
 def test_cells_are_found():
     assert {GRU, LSTM, RNN} <= set(find_cells())
-    assert Cell not in find_cells()
+    assert not {Cell, Gated} & set(find_cells())
 
 
 def test_examples_are_all_combinations_that_the_cell_takes():
