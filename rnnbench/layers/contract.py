@@ -25,6 +25,7 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 import rnnbench.cells
 from rnnbench.cells import Cell
 from rnnbench.cells.base import choices
+from rnnbench.layers.engines import engines_for
 from rnnbench.layers.recurrent import Recurrent
 
 LENGTHS = (3, 5, 1, 5)
@@ -53,7 +54,9 @@ class Example:
         """The cell itself."""
         return self.cell(self.input_size, self.hidden_size, **dict(self.options))
 
-    def layer(self, dtype: torch.dtype = torch.float64, seed: int = 0, **arguments: Any) -> Recurrent:
+    def layer(
+        self, dtype: torch.dtype = torch.float64, seed: int = 0, engine: str = "loop", **arguments: Any
+    ) -> Recurrent:
         """A layer of the cell, batch first; its weights are drawn from ``seed``."""
         options = dict(self.options)
         bias = options.pop("bias", True)
@@ -61,7 +64,8 @@ class Example:
             torch.manual_seed(seed)
             cell = partial(self.cell, **options)
             sizes = (self.input_size, self.hidden_size)
-            return Recurrent(cell, *sizes, bias=bias, batch_first=True, dtype=dtype, **arguments)
+            given = {"bias": bias, "batch_first": True, "engine": engine, "dtype": dtype}
+            return Recurrent(cell, *sizes, **given, **arguments)
 
     def inputs(self, *leading: int, dtype: torch.dtype = torch.float64) -> Tensor:
         """Standard normal numbers ``(*leading, I)``, always the same."""
@@ -263,6 +267,33 @@ def check_float32(example: Example) -> None:
     assert error <= allowed, f"{example}: float32 error {error:.1e}, allowed {allowed:.1e}"
 
 
+def check_engines(example: Example) -> None:
+    """Every engine that can run the cell equals the plain loop: outputs, final states and all gradients.
+
+    In both directions, for equal and unequal lengths, from a given initial state.
+    """
+    engines = [engine for engine in engines_for(example.build()) if engine != "loop"]
+    for lengths in (LENGTHS, (max(LENGTHS),) * len(LENGTHS), (1,)):
+        expected = _numbers(example, "loop", lengths)
+        for engine in engines:
+            for (name, one), other in zip(_numbers(example, engine, lengths).items(), expected.values()):
+                _equal(one, other, f"{example}: {name} by the engine {engine!r} with lengths {lengths}")
+
+
+def _numbers(example: Example, engine: str, lengths: tuple[int, ...]) -> dict[str, Tensor]:
+    """Outputs, final states and gradients of a bidirectional layer, by name."""
+    layer = example.layer(engine=engine, bidirectional=True)
+    x_BTI = example.inputs(len(lengths), max(lengths)).requires_grad_()
+    names = tuple(example.build().state)
+    states = tuple(s.repeat(2, 1, 1).requires_grad_() for s in example.states(len(lengths)))
+    out, final = layer(x_BTI, _hidden(states), lengths=torch.tensor(lengths))
+    inputs = {"input": x_BTI, **dict(zip(names, states)), **dict(layer.named_parameters())}
+    # Not every cell reads its whole state: one without peepholes at a single step, say.
+    gradients = torch.autograd.grad(_loss(out, final), list(inputs.values()), allow_unused=True, materialize_grads=True)
+    found = {"output": out} | {f"final state {name}": s for name, s in zip(names, _tuple(final))}
+    return found | {f"gradient of {name}": g for name, g in zip(inputs, gradients)}
+
+
 def checks(cell: type[Cell]) -> list[Callable[[Example], None]]:
     """The checks that ``cell`` does not declare an exception from."""
     return [check for check in CHECKS if check.__name__.removeprefix("check_") not in cell.exceptions]
@@ -278,6 +309,7 @@ CHECKS: tuple[Callable[[Example], None], ...] = (
     check_rows,
     check_vmap,
     check_float32,
+    check_engines,
 )
 
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from rnnbench.cells import Cell, Product, Stage
 
 #: What ``engine`` may be; ``auto`` takes the fastest that can run the cell.
-ENGINES = ("auto", "loop")
+ENGINES = ("auto", "loop", "scan")
 
 Params = Mapping[str, Tensor]
 State = tuple[Tensor, ...]
@@ -27,15 +27,43 @@ State = tuple[Tensor, ...]
 _Leading = Callable[[int, dict[str, Tensor]], tuple[Tensor, ...]]
 
 
+def engines_for(cell: Cell) -> tuple[str, ...]:
+    """The engines that can run ``cell``, the fastest first; ``loop`` can always."""
+    from rnnbench.layers.scan import scannable  # late: it is built on this module
+
+    return ("scan", "loop") if scannable(cell) else ("loop",)
+
+
 def resolve_engine(name: str, cell: Cell) -> str:
     """The engine that will run ``cell``.
 
     Raises:
-        ValueError: for a name that is none of ``ENGINES``.
+        ValueError: for a name that is none of ``ENGINES``, or an engine that cannot run the cell.
     """
     if name not in ENGINES:
         raise ValueError(f"engine={name!r}: must be one of {', '.join(map(repr, ENGINES))}")
-    return "loop" if name == "auto" else name
+    able = engines_for(cell)
+    if name not in ("auto", *able):
+        names = ", ".join(map(repr, ("auto", *able)))
+        raise ValueError(f"engine={name!r}: cannot run {type(cell).__name__}; must be one of {names}")
+    return able[0] if name == "auto" else name
+
+
+def run_engine(
+    engine: str,
+    cell: Cell,
+    params: Params,
+    data_NI: Tensor,
+    batch_sizes: Sequence[int],
+    state: State,
+    reverse: bool = False,
+) -> tuple[Tensor, State]:
+    """Run ``cell`` by the engine of that name, one of ``engines_for(cell)``; for the rest see ``loop``."""
+    if engine == "scan":
+        from rnnbench.layers.scan import scan
+
+        return scan(cell, params, data_NI, batch_sizes, state, reverse)
+    return loop(cell, params, data_NI, batch_sizes, state, reverse)
 
 
 def loop(
@@ -62,8 +90,8 @@ def loop(
     names = tuple(cell.state)
     stages = cell.stages()
     params = cell.prepare(params)
-    leading = _leading(stages, params, data_NI, batch_sizes)
-    plan = [(stage.step, lead, stage.inputs, stage.writes) for stage, lead in zip(stages, leading)]
+    leads = leading(stages, params, data_NI, batch_sizes)
+    plan = [(stage.step, lead, stage.inputs, stage.writes) for stage, lead in zip(stages, leads)]
     reads_x = any("x" in stage.reads or (stage.product and stage.product.value == "x") for stage in stages)
     x = data_NI.split(batch_sizes) if reads_x else ()
 
@@ -106,7 +134,7 @@ def _resize(
         values.update((name, torch.cat((values[name], s[rows:wanted]))) for name, s in zip(names, state))
 
 
-def _leading(stages: tuple[Stage, ...], params: Params, data_NI: Tensor, batch_sizes: Sequence[int]) -> list[_Leading]:
+def leading(stages: tuple[Stage, ...], params: Params, data_NI: Tensor, batch_sizes: Sequence[int]) -> list[_Leading]:
     """For every stage the function that yields its share and product, with all that is fixed done before."""
     shares = iter(_shares(stages, params, data_NI))
     return [
@@ -136,9 +164,7 @@ def _share_bias(stage: Stage, params: Params) -> Tensor | None:
     return other if bias is None else bias + other
 
 
-def _stage_leading(
-    stage: Stage, params: Params, share: Sequence[Tensor] | None, product: Product | None
-) -> _Leading:
+def _stage_leading(stage: Stage, params: Params, share: Sequence[Tensor] | None, product: Product | None) -> _Leading:
     if product is None:
         return (lambda t, values: (share[t],)) if share is not None else (lambda t, values: ())
     value = product.value

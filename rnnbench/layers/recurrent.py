@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
 from rnnbench.cells import Cell
-from rnnbench.layers.engines import State, loop, resolve_engine
+from rnnbench.layers.engines import State, resolve_engine, run_engine
 from rnnbench.layers.packing import Packing, from_packed, from_padded, to_padded
 
 Hidden = Tensor | tuple[Tensor, ...]
@@ -196,7 +196,8 @@ class Recurrent(nn.Module):
             for direction in range(self.num_directions):
                 row = layer * self.num_directions + direction
                 params = self._params(cell, suffixes[row])
-                out, last = loop(cell, params, data, packing.batch_sizes, initial[row], reverse=direction == 1)
+                start = (data, packing.batch_sizes, initial[row])
+                out, last = run_engine(self.engine, cell, params, *start, reverse=direction == 1)
                 outputs.append(out)
                 final.append(last)
             data = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]

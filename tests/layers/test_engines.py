@@ -11,8 +11,13 @@ def test_auto_resolves_to_an_engine():
 
 
 def test_unknown_engine():
-    with pytest.raises(ValueError, match=r"^engine='fused': must be one of 'auto', 'loop'$"):
-        resolve_engine("fused", LSTM(3, 5))
+    with pytest.raises(ValueError, match=r"^engine='warp': must be one of 'auto', 'loop', "):
+        resolve_engine("warp", LSTM(3, 5))
+
+
+def test_an_engine_that_cannot_run_the_cell():
+    with pytest.raises(ValueError, match=r"^engine='scan': cannot run LSTM; must be one of 'auto', .*'loop'$"):
+        resolve_engine("scan", LSTM(3, 5))
 
 
 def run(reverse, batch_sizes, cell=None):

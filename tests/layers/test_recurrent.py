@@ -70,7 +70,7 @@ def test_repr_names_the_cell_and_what_is_not_default():
         ({"num_layers": 1.5}, "num_layers=1.5: must be an integer of at least 1"),
         ({"dropout": 1.5, "num_layers": 2}, "dropout=1.5: must be in 0..1"),
         ({"dropout": -0.1}, "dropout=-0.1: must be in 0..1"),
-        ({"engine": "fast"}, "engine='fast': must be one of 'auto', 'loop'"),
+        ({"engine": "fast"}, "engine='fast': must be one of 'auto', 'loop', 'scan'"),
         ({"hidden_size": 0}, "hidden_size=0: must be an integer of at least 1"),
     ],
 )
