@@ -6,6 +6,9 @@ Nothing is shared with the package but the names and the layout of the parameter
 
 import numpy as np
 
+from tests.cells.references_physics import PHYSICS
+from tests.cells.references_simple import SIMPLE
+
 
 def sigmoid(a):
     return 1 / (1 + np.exp(-a))
@@ -58,4 +61,4 @@ def rnn(cell, p, x, state):
     return {"h": np.tanh(total) if cell.nonlinearity == "tanh" else np.maximum(total, 0)}
 
 
-REFERENCES = {"LSTM": lstm, "GRU": gru, "RNN": rnn}
+REFERENCES = {"LSTM": lstm, "GRU": gru, "RNN": rnn} | SIMPLE | PHYSICS
