@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.cells.references_physics import PHYSICS
 from tests.cells.references_simple import SIMPLE
+from tests.cells.references_structured import STRUCTURED
 
 
 def sigmoid(a):
@@ -61,4 +62,4 @@ def rnn(cell, p, x, state):
     return {"h": np.tanh(total) if cell.nonlinearity == "tanh" else np.maximum(total, 0)}
 
 
-REFERENCES = {"LSTM": lstm, "GRU": gru, "RNN": rnn} | SIMPLE | PHYSICS
+REFERENCES = {"LSTM": lstm, "GRU": gru, "RNN": rnn} | SIMPLE | PHYSICS | STRUCTURED
