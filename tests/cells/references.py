@@ -6,6 +6,7 @@ Nothing is shared with the package but the names and the layout of the parameter
 
 import numpy as np
 
+from tests.cells.references_linear import REFERENCES as LINEAR_REFERENCES
 from tests.cells.references_physics import PHYSICS
 from tests.cells.references_simple import SIMPLE
 from tests.cells.references_structured import STRUCTURED
@@ -62,4 +63,4 @@ def rnn(cell, p, x, state):
     return {"h": np.tanh(total) if cell.nonlinearity == "tanh" else np.maximum(total, 0)}
 
 
-REFERENCES = {"LSTM": lstm, "GRU": gru, "RNN": rnn} | SIMPLE | PHYSICS | STRUCTURED
+REFERENCES = {"LSTM": lstm, "GRU": gru, "RNN": rnn} | SIMPLE | PHYSICS | STRUCTURED | LINEAR_REFERENCES
