@@ -89,10 +89,14 @@ class Gated(Cell):
                 nn.init.zeros_(params["bias_hh"][rows])
 
 
-def lerp(start: Tensor, end: Tensor, weight: Tensor) -> Tensor:
-    """``start + weight * (end - start)`` in the widest of the types: autocast makes products narrow."""
-    dtype = torch.promote_types(start.dtype, end.dtype)
-    return torch.lerp(start.to(dtype), end.to(dtype), weight.to(dtype))
+def keep(z: Tensor, old: Tensor, new: Tensor) -> Tensor:
+    """``z * old + (1 - z) * new``, as wide as the old state: autocast makes products narrow, lerp takes one type."""
+    return torch.lerp(new.to(old.dtype), old, z.to(old.dtype))
+
+
+def write(z: Tensor, old: Tensor, new: Tensor) -> Tensor:
+    """``(1 - z) * old + z * new``, as wide as the old state."""
+    return torch.lerp(old, new.to(old.dtype), z.to(old.dtype))
 
 
 def standardise(values: Tensor) -> Tensor:

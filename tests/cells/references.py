@@ -7,6 +7,7 @@ Nothing is shared with the package but the names and the layout of the parameter
 import numpy as np
 
 from tests.cells.references_linear import REFERENCES as LINEAR_REFERENCES
+from tests.cells.references_lstm import LSTM_REFERENCES
 from tests.cells.references_physics import PHYSICS
 from tests.cells.references_simple import SIMPLE
 from tests.cells.references_structured import STRUCTURED
@@ -63,4 +64,6 @@ def rnn(cell, p, x, state):
     return {"h": np.tanh(total) if cell.nonlinearity == "tanh" else np.maximum(total, 0)}
 
 
-REFERENCES = {"LSTM": lstm, "GRU": gru, "RNN": rnn} | SIMPLE | PHYSICS | STRUCTURED | LINEAR_REFERENCES
+REFERENCES = (
+    {"LSTM": lstm, "GRU": gru, "RNN": rnn} | LSTM_REFERENCES | SIMPLE | PHYSICS | LINEAR_REFERENCES | STRUCTURED
+)

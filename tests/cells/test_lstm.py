@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from rnnbench.cells import LSTM
-from rnnbench.layers import CellModule
+from rnnbench.cells import LSTM, OriginalLSTM, TruncatedLSTM
+from rnnbench.layers import CellModule, Recurrent
 
 
 def count(cell):
@@ -63,3 +63,41 @@ def test_refused_options(options, message):
     with pytest.raises(ValueError) as error:  # noqa: PT011
         LSTM(3, 5, **options)
     assert str(error.value) == message
+
+
+def test_parameter_count_of_1997():
+    assert count(OriginalLSTM(88, 36)) == 3 * 36 * (88 + 36 + 1)
+
+
+def test_the_squashing_of_1997_reaches_twice_as_far():
+    """With open gates and a large candidate: c' = c + 2 and h' = 2 sigmoid(c') - 1."""
+    step = CellModule(OriginalLSTM(3, 5))
+    for name, parameter in step.named_parameters():
+        parameter.data.fill_(0.0 if "weight" in name else 100.0)
+    h, c = step(torch.zeros(1, 3), (torch.zeros(1, 5), torch.full((1, 5), -0.5)))
+    assert torch.allclose(c, torch.tensor(1.5))
+    assert torch.allclose(h, 2 * torch.sigmoid(torch.tensor(1.5)) - 1)
+
+
+def test_the_truncated_gradient_is_that_of_the_memory_with_every_old_output_held_fixed():
+    """Outputs as without truncation; the gradient as if the old h of every step were data."""
+    torch.manual_seed(0)
+    truncated = Recurrent(TruncatedLSTM, 3, 5, dtype=torch.float64)
+    whole = Recurrent(OriginalLSTM, 3, 5, dtype=torch.float64)
+    whole.load_state_dict(truncated.state_dict())
+    x_TBI = torch.randn(6, 2, 3, dtype=torch.float64, requires_grad=True)
+    out_TBH, _ = truncated(x_TBI)
+    torch.testing.assert_close(out_TBH, whole(x_TBI)[0], rtol=1e-12, atol=1e-14)
+
+    weight = torch.cat((truncated.weight_ih_l0, truncated.weight_hh_l0), 1)
+    old_TBH = torch.cat((torch.zeros(1, 2, 5), out_TBH[:-1])).detach()
+    i, g, o = (torch.cat((x_TBI, old_TBH), -1) @ weight.T + truncated.bias_ih_l0).chunk(3, -1)
+    memory_TBH = (torch.sigmoid(i) * (4 * torch.sigmoid(g) - 2)).cumsum(0)
+    expected_TBH = torch.sigmoid(o) * (2 * torch.sigmoid(memory_TBH) - 1)
+    torch.testing.assert_close(out_TBH, expected_TBH, rtol=1e-12, atol=1e-14)
+    inputs = (x_TBI, truncated.weight_ih_l0, truncated.weight_hh_l0, truncated.bias_ih_l0)
+    seen = torch.autograd.grad(out_TBH.square().sum(), inputs)
+    expected = torch.autograd.grad(expected_TBH.square().sum(), inputs)
+    for a, b in zip(seen, expected):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-13)
+    assert not torch.allclose(seen[0], torch.autograd.grad(whole(x_TBI)[0].square().sum(), x_TBI)[0])

@@ -54,5 +54,5 @@ def test_builds_and_runs(name):
 def test_variants_differ_from_each_other():
     """Each own config is another function or another parametrisation: no two build equal cells."""
     own = {name: config for name, config in CONFIGS.items() if "cell" in config}
-    cells = [repr(instantiate(config["cell"])(input_size=5, hidden_size=5, bias=True)) for config in own.values()]
+    cells = [repr(instantiate(config["cell"])(input_size=64, hidden_size=64, bias=True)) for config in own.values()]
     assert len(set(cells)) == len(cells)
