@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnnbench.cells.base import Cell, Product, Rows
+from rnnbench.cells.base import Cell, Product, Rows, Stage
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,28 @@ class Gated(Cell):
             nn.init.constant_(params["bias_ih"][rows], value)
             if "bias_hh" in params:
                 nn.init.zeros_(params["bias_hh"][rows])
+
+
+@dataclass(frozen=True)
+class _OneStage(Gated):
+    """Base of cells that are one stage: ``step(sum, old states, vectors)``, or share and product for their sum.
+
+    Attributes:
+        reads: the old states that ``step`` sees.
+        joint: whether share and product are summed.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("h",)
+    joint: ClassVar[bool] = True
+
+    def stages(self) -> tuple[Stage, ...]:
+        """One stage."""
+        product, reads = self.product() if self.recurrent_gates else None, (*self.reads, *self.vectors)
+        return (Stage(self.step, self.states, reads, self.all_rows, product, joint=self.joint and bool(product)),)
+
+    def step(self, *arguments: Tensor) -> tuple[Tensor, ...]:
+        """The new ``states``."""
+        raise NotImplementedError(f"{type(self).__name__} does not define its step")
 
 
 def keep(z: Tensor, old: Tensor, new: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnbench.cells.base import Product, Stage
-from rnnbench.cells.gated import Gated, standardise
+from rnnbench.cells.gated import Gated, _OneStage, standardise
 from rnnbench.cells.lstm import lstm_step
 from rnnbench.cells.peephole import Peepholes
 
@@ -99,7 +99,7 @@ def _layer_norm_lstm(
 
 
 @dataclass(frozen=True)
-class JANET(Gated):
+class JANET(_OneStage):
     """Just another network: the forget gate alone.
 
     ::
@@ -130,11 +130,8 @@ class JANET(Gated):
         if self.t_max is not None and (self.t_max < 3 or not self.bias):
             raise ValueError(f"t_max={self.t_max}: must be at least 3, with bias=True")
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One stage."""
-        return (Stage(self._step, ("h",), ("h",), self.all_rows, self.product(), joint=True),)
-
-    def _step(self, gates_BG: Tensor, h_BH: Tensor) -> tuple[Tensor]:
+    def step(self, gates_BG: Tensor, h_BH: Tensor) -> tuple[Tensor]:
+        """The new h."""
         s, g = gates_BG.chunk(2, -1)
         return (torch.sigmoid(s) * h_BH + torch.sigmoid(self.beta - s) * torch.tanh(g),)
 

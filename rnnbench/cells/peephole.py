@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rnnbench.cells.base import Product, Stage
-from rnnbench.cells.gated import Gated, as_is
+from rnnbench.cells.gated import Gated, _OneStage, as_is
 from rnnbench.cells.lstm import _ForgetBias
 
 _PEEPHOLES = ("weight_ci", "weight_cf", "weight_co")
@@ -59,19 +59,17 @@ def _through(gate: Tensor | None, value: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _OneStage(Peepholes):
-    def stages(self) -> tuple[Stage, ...]:
-        """One stage."""
-        reads = ("c", *self.vectors)
-        return (Stage(self._step, self.states, reads, self.all_rows, self.product(), joint=True),)
+class _Peepholes(Peepholes, _OneStage):
+    reads: ClassVar[tuple[str, ...]] = ("c",)
 
-    def _step(self, gates_BG: Tensor, c_BH: Tensor, *peepholes_H: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, gates_BG: Tensor, c_BH: Tensor, *peepholes_H: Tensor) -> tuple[Tensor, Tensor]:
+        """The new h and c."""
         o, m, c_new_BH = self.memory(gates_BG, c_BH, *peepholes_H)
         return _through(o, m), c_new_BH
 
 
 @dataclass(frozen=True)
-class PeepholeLSTM(_ForgetBias, _OneStage):
+class PeepholeLSTM(_ForgetBias, _Peepholes):
     """The LSTM with diagonal peepholes: the "vanilla" LSTM of Greff et al. and the LSTM of Chung et al. 2014.
 
     ::
@@ -94,7 +92,7 @@ class PeepholeLSTM(_ForgetBias, _OneStage):
 
 
 @dataclass(frozen=True)
-class LSTMNIG(_OneStage):
+class LSTMNIG(_Peepholes):
     """No input gate, i = 1, in ``PeepholeLSTM``: NIG of Greff et al. 2017, arXiv:1503.04069. Rows f g o."""
 
     gates: ClassVar[tuple[str, ...]] = ("f", "g", "o")
@@ -102,7 +100,7 @@ class LSTMNIG(_OneStage):
 
 
 @dataclass(frozen=True)
-class LSTMNFG(_OneStage):
+class LSTMNFG(_Peepholes):
     """No forget gate, f = 1, in ``PeepholeLSTM``: NFG of Greff et al. 2017. Rows i g o."""
 
     gates: ClassVar[tuple[str, ...]] = ("i", "g", "o")
@@ -110,7 +108,7 @@ class LSTMNFG(_OneStage):
 
 
 @dataclass(frozen=True)
-class LSTMNOG(_OneStage):
+class LSTMNOG(_Peepholes):
     """No output gate, o = 1, in ``PeepholeLSTM``: NOG of Greff et al. 2017. Rows i f g."""
 
     gates: ClassVar[tuple[str, ...]] = ("i", "f", "g")
@@ -118,21 +116,21 @@ class LSTMNOG(_OneStage):
 
 
 @dataclass(frozen=True)
-class LSTMNIAF(_OneStage):
+class LSTMNIAF(_Peepholes):
     """No input activation function: the candidate of ``PeepholeLSTM`` without tanh; NIAF of Greff et al. 2017."""
 
     squash_input: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
-class LSTMNOAF(_OneStage):
+class LSTMNOAF(_Peepholes):
     """No output activation function: h' = o * c' in ``PeepholeLSTM``; NOAF of Greff et al. 2017."""
 
     squash_output: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
-class LSTMCIFG(_OneStage):
+class LSTMCIFG(_Peepholes):
     """Coupled input and forget gate: f = 1 - i in ``PeepholeLSTM``; CIFG of Greff et al. 2017. Rows i g o."""
 
     gates: ClassVar[tuple[str, ...]] = ("i", "g", "o")
@@ -141,7 +139,7 @@ class LSTMCIFG(_OneStage):
 
 
 @dataclass(frozen=True)
-class LSTMNP(_OneStage):
+class LSTMNP(_Peepholes):
     """No peepholes: NP of Greff et al. 2017. It is ``LSTM`` with one bias. Rows i f g o."""
 
     vectors: ClassVar[tuple[str, ...]] = ()
@@ -193,7 +191,7 @@ def _full_recurrence(
 
 
 @dataclass(frozen=True)
-class LSTMf(_OneStage):
+class LSTMf(_Peepholes):
     """``LSTM`` without its forget gate (f = 1) and with one bias: LSTM-f of Jozefowicz et al. 2015. Rows i g o.
 
     Jozefowicz, Zaremba and Sutskever 2015, "An empirical exploration of recurrent network architectures", section
@@ -205,7 +203,7 @@ class LSTMf(_OneStage):
 
 
 @dataclass(frozen=True)
-class LSTMi(_OneStage):
+class LSTMi(_Peepholes):
     """``LSTM`` without its input gate (i = 1) and with one bias: LSTM-i of Jozefowicz et al. 2015. Rows f g o."""
 
     gates: ClassVar[tuple[str, ...]] = ("f", "g", "o")
@@ -213,7 +211,7 @@ class LSTMi(_OneStage):
 
 
 @dataclass(frozen=True)
-class LSTMo(_OneStage):
+class LSTMo(_Peepholes):
     """``LSTM`` without its output gate (o = 1) and with one bias: LSTM-o of Jozefowicz et al. 2015. Rows i f g."""
 
     gates: ClassVar[tuple[str, ...]] = ("i", "f", "g")

@@ -6,6 +6,7 @@ Nothing is shared with the package but the names and the layout of the parameter
 
 import numpy as np
 
+from tests.cells.references_gru import GRU_REFERENCES
 from tests.cells.references_linear import REFERENCES as LINEAR_REFERENCES
 from tests.cells.references_lstm import LSTM_REFERENCES
 from tests.cells.references_physics import PHYSICS
@@ -65,5 +66,11 @@ def rnn(cell, p, x, state):
 
 
 REFERENCES = (
-    {"LSTM": lstm, "GRU": gru, "RNN": rnn} | LSTM_REFERENCES | SIMPLE | PHYSICS | LINEAR_REFERENCES | STRUCTURED
+    {"LSTM": lstm, "GRU": gru, "RNN": rnn}
+    | LSTM_REFERENCES
+    | GRU_REFERENCES
+    | SIMPLE
+    | PHYSICS
+    | LINEAR_REFERENCES
+    | STRUCTURED
 )
