@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnnbench.cells.base import Cell, Product, Stage
+from rnnbench.cells.base import Product, Stage
+from rnnbench.cells.gated import Gated
 
 
 def skew(upper: Tensor, size: int) -> Tensor:
@@ -26,7 +27,7 @@ def skew(upper: Tensor, size: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class AntisymmetricRNN(Cell):
+class AntisymmetricRNN(Gated):
     """One forward Euler step of a stable differential equation.
 
     ::
@@ -51,18 +52,12 @@ class AntisymmetricRNN(Cell):
     gamma: float = 0.01
 
     gates: ClassVar[tuple[str, ...]] = ("h",)
-
-    @property
-    def state(self) -> dict[str, int]:
-        """``h``, H units."""
-        return {"h": self.hidden_size}
+    recurrent: ClassVar[tuple[str, ...]] = ()
+    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """See above."""
-        H = self.hidden_size
-        G = len(self.gates) * H
-        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (G, self.input_size)}
-        return shapes | ({"bias_ih": (G,)} if self.bias else {}) | {"skew_hh": (H * (H - 1) // 2,)}
+        return super().parameter_shapes() | {"skew_hh": (self.hidden_size * (self.hidden_size - 1) // 2,)}
 
     def prepare(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """weight_hh = A - gamma * 1 from skew_hh."""
@@ -73,7 +68,7 @@ class AntisymmetricRNN(Cell):
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage."""
-        return (Stage(self._step, ("h",), ("h",), (0, self.hidden_size), Product("h", "weight_hh"), joint=True),)
+        return (Stage(self._step, ("h",), ("h",), self.all_rows, Product("h", "weight_hh"), joint=True),)
 
     def _step(self, sum_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
         return (h_BH + self.epsilon * torch.tanh(sum_BH),)
@@ -98,7 +93,7 @@ class GatedAntisymmetricRNN(AntisymmetricRNN):
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage."""
-        return (Stage(self._gated_step, ("h",), ("h",), (0, 2 * self.hidden_size), Product("h", "weight_hh")),)
+        return (Stage(self._gated_step, ("h",), ("h",), self.all_rows, Product("h", "weight_hh")),)
 
     def _gated_step(self, share_BG: Tensor, a_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
         z, n = share_BG.chunk(2, -1)
@@ -106,7 +101,7 @@ class GatedAntisymmetricRNN(AntisymmetricRNN):
 
 
 @dataclass(frozen=True)
-class LipschitzRNN(Cell):
+class LipschitzRNN(Gated):
     """One forward Euler step of a linear plus a Lipschitz nonlinear equation.
 
     ::
@@ -131,22 +126,14 @@ class LipschitzRNN(Cell):
     gamma_A: float = 0.001
     gamma_W: float = 0.001
 
+    gates: ClassVar[tuple[str, ...]] = ("h",)
+    recurrent: ClassVar[tuple[str, ...]] = ("A", "W")
+    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
+
     def __post_init__(self) -> None:
-        """See ``Cell``; also the range of ``beta``."""
         super().__post_init__()
         if not 0.5 <= self.beta <= 1:
             raise ValueError(f"beta={self.beta}: must be in 0.5..1")
-
-    @property
-    def state(self) -> dict[str, int]:
-        """``h``, H units."""
-        return {"h": self.hidden_size}
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """See above."""
-        H = self.hidden_size
-        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (H, self.input_size), "weight_hh": (2 * H, H)}
-        return shapes | ({"bias_ih": (H,)} if self.bias else {})
 
     def prepare(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """A above W in weight_hh."""
@@ -160,7 +147,7 @@ class LipschitzRNN(Cell):
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage."""
-        return (Stage(self._step, ("h",), ("h",), (0, self.hidden_size), Product("h", "weight_hh")),)
+        return (Stage(self._step, ("h",), ("h",), self.all_rows, self.product()),)
 
     def _step(self, share_BH: Tensor, product_BG: Tensor, h_BH: Tensor) -> tuple[Tensor]:
         linear, nonlinear = product_BG.chunk(2, -1)

@@ -57,7 +57,6 @@ class RHN(Cell):
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"depth": 1}, {"transform_bias": -2.0})
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also the ranges of ``depth`` and ``transform_bias``."""
         super().__post_init__()
         if self.depth < 1:
             raise ValueError(f"depth={self.depth}: must be at least 1")
@@ -140,7 +139,6 @@ class IntersectionRNN(Gated):
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"gate_bias": 1.0},)
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also that the sizes are equal, and what ``gate_bias`` needs."""
         super().__post_init__()
         if self.input_size != self.hidden_size:
             sizes = f"input_size={self.input_size}, hidden_size={self.hidden_size}"

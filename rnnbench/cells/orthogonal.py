@@ -16,13 +16,10 @@ from torch import Tensor, nn
 
 from rnnbench.cells.antisymmetric import skew
 from rnnbench.cells.base import Cell, Product, Stage
+from rnnbench.cells.gated import Gated, as_is
 
 #: 2e-6 after 50 steps, against 1e-7 of the LSTM: what a float32 is, times the steps.
 _NOTHING_DECAYS = {"float32": "the recurrence keeps the length of every vector, so rounding errors add up"}
-
-
-def _as_is(sum_BH: Tensor) -> tuple[Tensor]:
-    return (sum_BH,)
 
 
 def _modrelu(sum_BH: Tensor, b_H: Tensor) -> tuple[Tensor]:
@@ -31,21 +28,19 @@ def _modrelu(sum_BH: Tensor, b_H: Tensor) -> tuple[Tensor]:
 
 
 @dataclass(frozen=True)
-class _Orthogonal(Cell):
+class _Orthogonal(Gated):
     """``h' = modReLU(Q h + W_ih x)`` with Q a function of an antisymmetric matrix."""
 
     exceptions: ClassVar[Mapping[str, str]] = _NOTHING_DECAYS
-
-    @property
-    def state(self) -> dict[str, int]:
-        """``h``, H units."""
-        return {"h": self.hidden_size}
+    gates: ClassVar[tuple[str, ...]] = ("h",)
+    recurrent: ClassVar[tuple[str, ...]] = ()
+    biases: ClassVar[tuple[str, ...]] = ()
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """weight_ih (H, I), skew_hh (H (H - 1) / 2): A above its diagonal, row by row; threshold (H)."""
         H = self.hidden_size
-        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (H, self.input_size), "skew_hh": (H * (H - 1) // 2,)}
-        return shapes | ({"threshold": (H,)} if self.bias else {})
+        own: dict[str, tuple[int, ...]] = {"skew_hh": (H * (H - 1) // 2,)}
+        return super().parameter_shapes() | own | ({"threshold": (H,)} if self.bias else {})
 
     def prepare(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """weight_hh = Q from skew_hh."""
@@ -74,7 +69,7 @@ class _Orthogonal(Cell):
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage."""
-        pointwise, reads = (_modrelu, ("threshold",)) if self.bias else (_as_is, ())
+        pointwise, reads = (_modrelu, ("threshold",)) if self.bias else (as_is, ())
         return (Stage(pointwise, ("h",), reads, (0, self.hidden_size), Product("h", "weight_hh"), joint=True),)
 
 
@@ -92,10 +87,6 @@ class ExpRNN(_Orthogonal):
 
     Shapes: weight_ih (H, I), skew_hh (H (H - 1) / 2): A above its diagonal, row by row; threshold = b (H).
     ``bias=False`` is b = 0, which makes the network linear.
-
-    Example:
-        >>> ExpRNN(input_size=3, hidden_size=5).parameter_shapes()["skew_hh"]
-        (10,)
     """
 
     def orthogonal(self, A_HH: Tensor) -> Tensor:
@@ -130,7 +121,6 @@ class ScoRNN(_Orthogonal):
     negative: float = 0.5
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also the range of ``negative``."""
         super().__post_init__()
         if not 0 <= self.negative <= 1:
             raise ValueError(f"negative={self.negative}: must be in 0..1")
@@ -206,7 +196,7 @@ class URNN(Cell):
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage."""
-        pointwise, reads = (self._modrelu, ("threshold",)) if self.bias else (_as_is, ())
+        pointwise, reads = (self._modrelu, ("threshold",)) if self.bias else (as_is, ())
         return (Stage(pointwise, ("h",), reads, (0, 2 * self.hidden_size), Product("h", "weight_hh"), joint=True),)
 
     def _modrelu(self, sum_B2N: Tensor, b_N: Tensor) -> tuple[Tensor]:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells.base import Cell, Product, Stage
+from rnnbench.cells.base import Stage
 from rnnbench.cells.gated import Gated
 
 
@@ -25,7 +25,7 @@ def _relu(sum_BH: Tensor) -> tuple[Tensor]:
 
 
 @dataclass(frozen=True)
-class RNN(Cell):
+class RNN(Gated):
     """Elman's network, as in ``torch.nn.RNN``.
 
     ::
@@ -47,28 +47,12 @@ class RNN(Cell):
 
     nonlinearity: Literal["tanh", "relu"] = "tanh"
 
-    @property
-    def state(self) -> dict[str, int]:
-        """``h``, H units."""
-        return {"h": self.hidden_size}
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of ``torch.nn.RNN``."""
-        H = self.hidden_size
-        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (H, self.input_size), "weight_hh": (H, H)}
-        return shapes | ({"bias_ih": (H,), "bias_hh": (H,)} if self.bias else {})
+    gates: ClassVar[tuple[str, ...]] = ("h",)
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage."""
-        return (
-            Stage(
-                _tanh if self.nonlinearity == "tanh" else _relu,
-                writes=("h",),
-                share=(0, self.hidden_size),
-                product=Product("h", "weight_hh", "bias_hh" if self.bias else None),
-                joint=True,
-            ),
-        )
+        pointwise = _tanh if self.nonlinearity == "tanh" else _relu
+        return (Stage(pointwise, ("h",), (), self.all_rows, self.product(), joint=True),)
 
 
 @dataclass(frozen=True)
@@ -124,15 +108,13 @@ class LeakyRNN(RNN):
     leak: float = 0.5
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also the range of ``leak``."""
         super().__post_init__()
         if not 0 < self.leak <= 1:
             raise ValueError(f"leak={self.leak}: must be greater than 0 and at most 1")
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage."""
-        product = Product("h", "weight_hh", "bias_hh" if self.bias else None)
-        return (Stage(self._leak, ("h",), ("h",), (0, self.hidden_size), product, joint=True),)
+        return (Stage(self._leak, ("h",), ("h",), self.all_rows, self.product(), joint=True),)
 
     def _leak(self, sum_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
         (new_BH,) = (_tanh if self.nonlinearity == "tanh" else _relu)(sum_BH)

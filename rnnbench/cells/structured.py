@@ -64,7 +64,6 @@ class SCRN(Cell):
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"context_size": 2},)
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also the ranges of ``context_size`` and ``alpha``."""
         super().__post_init__()
         if self.context_size is not None and self.context_size < 1:
             raise ValueError(f"context_size={self.context_size}: must be at least 1, or None")
@@ -150,7 +149,6 @@ class ClockworkRNN(Cell):
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"periods": (2, 3)}, {"periods": (1,)})
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also that the periods rise and are no more than the units."""
         super().__post_init__()
         object.__setattr__(self, "periods", tuple(self.periods))  # a configuration gives a list
         rising = all(a < b for a, b in zip((0, *self.periods), self.periods))
@@ -228,7 +226,6 @@ class TauGRU(Gated):
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"delay": 1}, {"delay": 2})
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also the range of ``delay``."""
         super().__post_init__()
         if self.delay < 1:
             raise ValueError(f"delay={self.delay}: must be at least 1")
