@@ -15,7 +15,9 @@ CHUNKED_BELOW = 4096
 
 
 @torch.no_grad()
-def linear_scan(a_TBS: Tensor, b_TBS: Tensor, s_BS: Tensor, reverse: bool = False) -> Tensor:
+def linear_scan(
+    a_TBS: Tensor, b_TBS: Tensor, s_BS: Tensor, reverse: bool = False, out_TBS: Tensor | None = None
+) -> Tensor:
     """The states of ``s' = a * s + b``, real or complex, ``(T, B, S)``.
 
     Args:
@@ -23,12 +25,14 @@ def linear_scan(a_TBS: Tensor, b_TBS: Tensor, s_BS: Tensor, reverse: bool = Fals
         b_TBS: terms.
         s_BS: the state before the first step.
         reverse: from the last step to the first.
+        out_TBS: where the states go; a new tensor if None.
 
     Short rows are run in C chunks at once: first every chunk from zero, for the state at its end and the product
     of its factors; from these where each chunk starts; then every chunk once more from there. That is twice the
     arithmetic in a C-th of the calls.
     """
-    out_TBS = torch.empty_like(b_TBS, memory_format=torch.contiguous_format)
+    if out_TBS is None:
+        out_TBS = torch.empty_like(b_TBS, memory_format=torch.contiguous_format)
     T, row = len(b_TBS), s_BS.numel()
     C = 1 if row >= CHUNKED_BELOW else min(64, int(T**0.5))
     if C < 4:

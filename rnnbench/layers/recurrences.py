@@ -1,6 +1,7 @@
 """The linear recurrences of ``Stage`` over all steps at once, differentiable any number of times and under ``vmap``.
 
-The derivative of a linear recurrence is a linear recurrence that runs the other way.
+The derivative of a linear recurrence is a linear recurrence that runs the other way. Where it is itself
+differentiated (also under ``torch.func``) grad mode is on, and it is written without ``out``; else it saves copies.
 
 Shape suffixes: T steps, B sequences, S size of the state, M models under ``vmap``.
 """
@@ -68,9 +69,14 @@ class _Linear(_Scan):
     def backward(ctx: Any, *grads: Tensor) -> Any:
         a_TBS, _, s_BS, out_TBS = ctx.saved_tensors
         grad_TBS = _pull_back(a_TBS, grads[0], ctx.reverse)
-        grad_a = grad_TBS * _before(out_TBS, s_BS, ctx.reverse).conj() if ctx.needs_input_grad[0] else None
         first = -1 if ctx.reverse else 0
-        return grad_a, grad_TBS, grad_TBS[first] * a_TBS[first].conj(), None
+        grad_s_BS = grad_TBS[first] * a_TBS[first].conj()
+        if torch.is_grad_enabled():
+            return grad_TBS * _before(out_TBS, s_BS, ctx.reverse).conj(), grad_TBS, grad_s_BS, None
+        grad_a_TBS, first, after, before = torch.empty_like(grad_TBS), *_apart(ctx.reverse)
+        torch.mul(grad_TBS[after], out_TBS[before].conj(), out=grad_a_TBS[after])
+        torch.mul(grad_TBS[first], s_BS.conj(), out=grad_a_TBS[first])
+        return grad_a_TBS, grad_TBS, grad_s_BS, None
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[Tensor, int]:
@@ -106,11 +112,24 @@ def _before(out_TBS: Tensor, s_BS: Tensor, reverse: bool) -> Tensor:
     return torch.cat((out_TBS[1:], s_BS[None]) if reverse else (s_BS[None], out_TBS[:-1]))
 
 
+def _apart(reverse: bool) -> tuple[int, slice, slice]:
+    """The first step in time, all steps that have one before them, and those that have one after them."""
+    later, sooner = slice(1, None), slice(None, -1)
+    return (-1, sooner, later) if reverse else (0, later, sooner)
+
+
 def _pull_back(a_TBS: Tensor, grad_TBS: Tensor, reverse: bool) -> Tensor:
     """What each state passes to the loss, itself and through the later ones: g = grad + a_next * g_next."""
-    # The factor that roll brings round meets the zero that the recurrence starts from; a constant needs no roll.
-    following_TBS = torch.roll(a_TBS, 1 if reverse else -1, 0) if a_TBS.stride(0) else a_TBS
+    if not torch.is_grad_enabled():
+        last, before, after = _apart(not reverse)
+        a_next_TBS = a_TBS[after].conj_physical() if a_TBS.is_complex() else a_TBS[after]
+        out_TBS = torch.empty_like(grad_TBS)
+        out_TBS[last] = grad_TBS[last]
+        linear_scan(a_next_TBS, grad_TBS[before], grad_TBS[last], not reverse, out_TBS[before])
+        return out_TBS
+    # The factor that roll brings round meets the zero that the recurrence starts from.
+    a_next_TBS = torch.roll(a_TBS, 1 if reverse else -1, 0)
     if a_TBS.is_complex():
-        following_TBS = torch.conj_physical(following_TBS)
+        a_next_TBS = torch.conj_physical(a_next_TBS)
     zero_BS = torch.zeros_like(grad_TBS[0])
-    return _Linear.apply(following_TBS, grad_TBS, zero_BS, not reverse)  # type: ignore[return-value]
+    return _Linear.apply(a_next_TBS, grad_TBS, zero_BS, not reverse)  # type: ignore[return-value]
