@@ -1,7 +1,7 @@
 """Our cells against the same cells of another package."""
 
+import pytest
 import torch
-import torchrecurrent
 
 from rnnbench.layers import Recurrent
 
@@ -11,6 +11,7 @@ def against_torchrecurrent(cell, name, weights, I=4, H=5, T=6, **options):
 
     ``weights(ours)`` turns our parameters, by name, into theirs. A parameter of theirs that it does not name is 0.
     """
+    torchrecurrent = pytest.importorskip("torchrecurrent", reason="torchrecurrent is not installed: dev extra")
     torch.manual_seed(0)
     ours = Recurrent(cell, I, H, dtype=torch.float64)
     theirs = getattr(torchrecurrent, name)(I, H, dtype=torch.float64, **options)
