@@ -4,34 +4,51 @@ All work on the packed layout of ``PackedSequence``: sequences sorted by decreas
 first steps, then of all second steps, and so on; ``batch_sizes[t]`` rows belong to step t. A batch of equal
 lengths is the case of constant batch sizes. Padding never reaches an engine.
 
-Shape suffixes: N real steps of all sequences together, B sequences, I input, G gate rows, O output.
+Shape suffixes: N real steps of all sequences together, I input.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+import warnings
+from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from rnnbench.cells import Cell, Product, Stage
+from rnnbench.cells import Cell
+from rnnbench.layers.fused import Unsupported, compiled, fused, trouble
+from rnnbench.layers.loop import Params, State, loop
+from rnnbench.layers.scan import scan, scannable
 
 #: What ``engine`` may be; ``auto`` takes the fastest that can run the cell.
-ENGINES = ("auto", "loop", "scan")
+ENGINES = ("auto", "loop", "fused", "scan")
 
-Params = Mapping[str, Tensor]
-State = tuple[Tensor, ...]
-# What a stage passes to its pointwise function before the reads, given the step and the named values.
-_Leading = Callable[[int, dict[str, Tensor]], tuple[Tensor, ...]]
+_RUN = {"loop": loop, "fused": fused, "scan": scan}
 
 
 def engines_for(cell: Cell) -> tuple[str, ...]:
-    """The engines that can run ``cell``, the fastest first; ``loop`` can always."""
-    from rnnbench.layers.scan import scannable  # late: it is built on this module
+    """The engines that can run ``cell`` on this machine, the fastest first; ``loop`` can always."""
+    able = {"scan": scannable(cell), "fused": why_not_fused(cell) is None, "loop": True}
+    return tuple(name for name, can in able.items() if can)
 
-    return ("scan", "loop") if scannable(cell) else ("loop",)
+
+@cache
+def why_not_fused(cell: Cell) -> str | None:
+    """What keeps ``cell`` from being compiled, in one line; None if nothing does."""
+    try:
+        compiled(cell)
+    except Unsupported as error:
+        return f"cannot run {type(cell).__name__}: {error}"
+    reason = trouble()
+    if reason:
+        _warn_once(reason)
+    return reason
+
+
+@cache
+def _warn_once(reason: str) -> None:
+    warnings.warn(f"the fused engine cannot be built, the loop runs instead: {reason}", stacklevel=2)
 
 
 def resolve_engine(name: str, cell: Cell) -> str:
@@ -45,7 +62,8 @@ def resolve_engine(name: str, cell: Cell) -> str:
     able = engines_for(cell)
     if name not in ("auto", *able):
         names = ", ".join(map(repr, ("auto", *able)))
-        raise ValueError(f"engine={name!r}: cannot run {type(cell).__name__}; must be one of {names}")
+        reason = (why_not_fused(cell) if name == "fused" else None) or f"cannot run {type(cell).__name__}"
+        raise ValueError(f"engine={name!r}: {reason}; must be one of {names}")
     return able[0] if name == "auto" else name
 
 
@@ -58,132 +76,16 @@ def run_engine(
     state: State,
     reverse: bool = False,
 ) -> tuple[Tensor, State]:
-    """Run ``cell`` by the engine of that name, one of ``engines_for(cell)``; for the rest see ``loop``."""
-    if engine == "scan":
-        from rnnbench.layers.scan import scan
+    """Run ``cell`` by the engine of that name, one of ``engines_for(cell)``; for the rest see ``loop``.
 
-        return scan(cell, params, data_NI, batch_sizes, state, reverse)
-    return loop(cell, params, data_NI, batch_sizes, state, reverse)
-
-
-def loop(
-    cell: Cell,
-    params: Params,
-    data_NI: Tensor,
-    batch_sizes: Sequence[int],
-    state: State,
-    reverse: bool = False,
-) -> tuple[Tensor, State]:
-    """Run ``cell`` step by step in plain autograd: differentiable any number of times, and under ``vmap``.
-
-    Args:
-        cell: the description.
-        params: tensors by the names of ``cell.parameter_shapes()``.
-        data_NI: input, packed.
-        batch_sizes: rows of each step, never increasing.
-        state: the initial state, ``(B, size)`` each, in the order of ``cell.state``.
-        reverse: from the last step to the first; every sequence starts at its own last step.
-
-    Returns:
-        ``out_NO`` packed like the input, and the state after the last step of every sequence.
+    What the fused engine has no code for (other devices, half precision, tracing for export) the loop runs.
     """
-    names = tuple(cell.state)
-    stages = cell.stages()
-    params = cell.prepare(params)
-    leads = leading(stages, params, data_NI, batch_sizes)
-    plan = [(stage.step, lead, stage.inputs, stage.writes) for stage, lead in zip(stages, leads)]
-    reads_x = any("x" in stage.reads or (stage.product and stage.product.value == "x") for stage in stages)
-    x = data_NI.split(batch_sizes) if reads_x else ()
-
-    last = len(batch_sizes) - 1
-    rows = batch_sizes[last if reverse else 0]
-    values: dict[str, Tensor] = dict(params)
-    values.update((name, s if len(s) == rows else s[:rows]) for name, s in zip(names, state))
-    finished: list[State] = []
-    outputs: list[Tensor] = []
-    for t in range(last, -1, -1) if reverse else range(last + 1):
-        if batch_sizes[t] != rows:
-            _resize(values, names, rows, batch_sizes[t], state, finished)
-            rows = batch_sizes[t]
-        if reads_x:
-            values["x"] = x[t]
-        for step, lead, reads, writes in plan:
-            written = step(*lead(t, values), *[values[name] for name in reads])
-            values.update(zip(writes, written))
-        outputs.append(values[cell.output])
-    final = tuple(values[name] for name in names)
-    if finished:
-        final = tuple(torch.cat(parts) for parts in zip(final, *reversed(finished)))
-    return torch.cat(outputs[::-1] if reverse else outputs), final
+    run = loop if engine == "fused" and not _fusable(data_NI, params) else _RUN[engine]
+    return run(cell, params, data_NI, batch_sizes, state, reverse)
 
 
-def _resize(
-    values: dict[str, Tensor],
-    names: tuple[str, ...],
-    rows: int,
-    wanted: int,
-    state: State,
-    finished: list[State],
-) -> None:
-    """Drop the rows of sequences that ended, keeping them in ``finished``; or let later ones start."""
-    if wanted < rows:
-        split = [values[name].split((wanted, rows - wanted)) for name in names]
-        values.update((name, going_on) for name, (going_on, _) in zip(names, split))
-        finished.append(tuple(done for _, done in split))
-    else:
-        values.update((name, torch.cat((values[name], s[rows:wanted]))) for name, s in zip(names, state))
-
-
-def leading(stages: tuple[Stage, ...], params: Params, data_NI: Tensor, batch_sizes: Sequence[int]) -> list[_Leading]:
-    """For every stage the function that yields its share and product, with all that is fixed done before."""
-    shares = iter(_shares(stages, params, data_NI))
-    return [
-        _stage_leading(stage, params, next(shares).split(batch_sizes) if stage.share else None, stage.product)
-        for stage in stages
-    ]
-
-
-def _shares(stages: tuple[Stage, ...], params: Params, data_NI: Tensor) -> Sequence[Tensor]:
-    """The input's share of all steps, ``(N, G)`` for each stage that has one, from one product."""
-    sharing = [stage for stage in stages if stage.share]
-    if not sharing:
-        return ()
-    biases = [bias for stage in sharing if (bias := _share_bias(stage, params)) is not None]
-    bias_G = None if not biases else biases[0] if len(biases) == 1 else torch.cat(biases)
-    share_NG = F.linear(data_NI, params["weight_ih"], bias_G)
-    sizes = [stop - start for start, stop in (stage.share for stage in sharing if stage.share)]
-    return share_NG.split(sizes, -1) if len(sizes) > 1 else (share_NG,)
-
-
-def _share_bias(stage: Stage, params: Params) -> Tensor | None:
-    """The input's bias; a joint product's bias is added here once instead of at every step."""
-    bias = _rows(params["bias_ih"], stage.share) if "bias_ih" in params else None
-    if not (stage.joint and stage.product and stage.product.bias):
-        return bias
-    other = _rows(params[stage.product.bias], stage.product.rows)
-    return other if bias is None else bias + other
-
-
-def _stage_leading(stage: Stage, params: Params, share: Sequence[Tensor] | None, product: Product | None) -> _Leading:
-    if product is None:
-        return (lambda t, values: (share[t],)) if share is not None else (lambda t, values: ())
-    value = product.value
-    if product.detach:
-        inner = _stage_leading(stage, params, share, replace(product, detach=False))
-        return lambda t, values: inner(t, {value: values[value].detach()})
-    weight = _rows(params[product.weight], product.rows).t()
-    addmm, mm = torch.addmm, torch.mm
-    if share is not None and stage.joint:
-        return lambda t, values: (addmm(share[t], values[value], weight),)
-    if product.bias is None:
-        if share is None:
-            return lambda t, values: (mm(values[value], weight),)
-        return lambda t, values: (share[t], mm(values[value], weight))
-    bias = _rows(params[product.bias], product.rows)
-    if share is None:
-        return lambda t, values: (addmm(bias, values[value], weight),)
-    return lambda t, values: (share[t], addmm(bias, values[value], weight))
-
-
-def _rows(parameter: Tensor, rows: tuple[int, int] | None) -> Tensor:
-    return parameter if rows is None or rows == (0, len(parameter)) else parameter[rows[0] : rows[1]]
+def _fusable(data_NI: Tensor, params: Params) -> bool:
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return False
+    dtypes = {parameter.dtype for parameter in params.values()}
+    return data_NI.device.type == "cpu" and len(dtypes) == 1 and dtypes <= {torch.float32, torch.float64}

@@ -16,7 +16,8 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
 from rnnbench.cells import Cell
-from rnnbench.layers.engines import State, resolve_engine, run_engine
+from rnnbench.layers.engines import resolve_engine, run_engine
+from rnnbench.layers.loop import State
 from rnnbench.layers.packing import Packing, from_packed, from_padded, to_padded
 
 Hidden = Tensor | tuple[Tensor, ...]

@@ -19,7 +19,7 @@ from torch import Tensor
 from rnnbench.cells import Cell, Stage
 from rnnbench.cells.base import Recurrence
 from rnnbench.layers import recurrences
-from rnnbench.layers.engines import Params, State, leading
+from rnnbench.layers.loop import Params, State, leading
 
 
 class _Source(NamedTuple):

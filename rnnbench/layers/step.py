@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from rnnbench.cells import Cell
-from rnnbench.layers.engines import loop
+from rnnbench.layers.loop import loop
 from rnnbench.layers.recurrent import Hidden
 
 

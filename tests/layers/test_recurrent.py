@@ -7,6 +7,7 @@ from torch.nn.utils.rnn import pack_sequence
 
 from rnnbench.cells import GRU, LSTM, RNN
 from rnnbench.layers import Recurrent
+from rnnbench.layers.engines import resolve_engine
 
 I, H, B, T = 4, 5, 3, 6
 
@@ -17,7 +18,7 @@ def test_sizes():
     assert layer.state_size == 3 * 2 * (2 + 5)
     out, (h, c) = layer(torch.zeros(T, B, I))
     assert (out.shape, h.shape, c.shape) == ((T, B, 4), (6, B, 2), (6, B, 5))
-    assert layer.engine == "loop"
+    assert layer.engine == resolve_engine("auto", layer.cells[0])
 
 
 def test_lengths_that_are_all_full_change_nothing():
@@ -70,7 +71,7 @@ def test_repr_names_the_cell_and_what_is_not_default():
         ({"num_layers": 1.5}, "num_layers=1.5: must be an integer of at least 1"),
         ({"dropout": 1.5, "num_layers": 2}, "dropout=1.5: must be in 0..1"),
         ({"dropout": -0.1}, "dropout=-0.1: must be in 0..1"),
-        ({"engine": "fast"}, "engine='fast': must be one of 'auto', 'loop', 'scan'"),
+        ({"engine": "fast"}, "engine='fast': must be one of 'auto', 'loop', 'fused', 'scan'"),
         ({"hidden_size": 0}, "hidden_size=0: must be an integer of at least 1"),
     ],
 )
