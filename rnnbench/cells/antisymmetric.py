@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -126,6 +126,7 @@ class LipschitzRNN(Gated):
     gamma_A: float = 0.001
     gamma_W: float = 0.001
 
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"gamma_A": 0.2, "gamma_W": 0.4},)
     gates: ClassVar[tuple[str, ...]] = ("h",)
     recurrent: ClassVar[tuple[str, ...]] = ("A", "W")
     biases: ClassVar[tuple[str, ...]] = ("bias_ih",)

@@ -52,11 +52,11 @@ class _Orthogonal(Gated):
         raise NotImplementedError
 
     def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
-        """As ``Cell``; the threshold at 0, and A as rotations in planes by angles of ``angle``."""
+        """As ``Cell``; the threshold within ±0.01, as the authors' code, and A as rotations in planes by ``angle``."""
         super().reset_parameters(params)
         with torch.no_grad():
             if self.bias:
-                params["threshold"].zero_()
+                nn.init.uniform_(params["threshold"], -0.01, 0.01)
             params["skew_hh"].zero_()
             # The entries beside the diagonal, (0, 1), (2, 3), ...: row i begins after the rows above it
             H = self.hidden_size

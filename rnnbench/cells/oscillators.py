@@ -100,6 +100,7 @@ class UnICORNN(_Oscillator):
     dt: float = 0.1
     alpha: float = 1.0
 
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"alpha": 0.7},)
     gates: ClassVar[tuple[str, ...]] = ("z",)
     recurrent: ClassVar[tuple[str, ...]] = ()
     vectors: ClassVar[tuple[str, ...]] = ("vector_hh", "control")

@@ -41,6 +41,15 @@ def test_multiplicative_integration_without_the_product_is_none():
     torch.testing.assert_close(step(x, (h, c)), plain(step, LSTM(I, H))(x, (h, c)))
 
 
+def test_multiplicative_integration_weighs_input_and_state_apart():
+    """alpha = 0: beta_x alone leaves tanh(W x + b), beta_h alone tanh(U h + b)."""
+    step, x, h = CellModule(MIRNN(I, H, alpha=0.0)), torch.randn(3, I), torch.randn(3, H)
+    for kept, shut, weight, value in (("beta_x", "beta_h", "weight_ih", x), ("beta_h", "beta_x", "weight_hh", h)):
+        getattr(step, kept).data.fill_(1)
+        getattr(step, shut).data.fill_(0)
+        torch.testing.assert_close(step(x, h), torch.tanh(value @ getattr(step, weight).T))
+
+
 def test_multiplicative_integration_is_symmetric_in_its_simple_form():
     """tanh(W x * U h): input and state may change places."""
     step = CellModule(MIRNN(H, H, alpha=1.0, beta=0.0))
