@@ -91,13 +91,14 @@ class Gated(Cell):
 
 @dataclass(frozen=True)
 class _OneStage(Gated):
-    """Base of cells that are one stage: ``step(sum, old states, vectors)``, or share and product for their sum.
+    """Base of cells with one bias and one stage: ``step(sum, old states, vectors)``, or share and product for the sum.
 
     Attributes:
         reads: the old states that ``step`` sees.
         joint: whether share and product are summed.
     """
 
+    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
     reads: ClassVar[tuple[str, ...]] = ("h",)
     joint: ClassVar[bool] = True
 

@@ -264,7 +264,6 @@ class UGRNN(_OneStage):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("n", "g")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
 
     def step(self, gates_BG: Tensor, h_BH: Tensor) -> tuple[Tensor]:
         """The new h."""
@@ -287,7 +286,6 @@ class LiGRU(_OneStage):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("z", "n")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
 
     def step(self, gates_BG: Tensor, h_BH: Tensor) -> tuple[Tensor]:
         """The new h."""

@@ -17,8 +17,6 @@ from torch.nn import functional as F
 from rnnbench.cells.base import Product, Stage
 from rnnbench.cells.gated import Gated, _OneStage, keep, write
 
-ONE_BIAS = ("bias_ih",)
-
 
 @dataclass(frozen=True)
 class RAN(_OneStage):
@@ -42,7 +40,6 @@ class RAN(_OneStage):
 
     gates: ClassVar[tuple[str, ...]] = ("i", "f", "c")
     recurrent: ClassVar[tuple[str, ...] | None] = ("i", "f")
-    biases: ClassVar[tuple[str, ...]] = ONE_BIAS
     unbiased: ClassVar[tuple[str, ...]] = ("c",)
     states: ClassVar[tuple[str, ...]] = ("h", "c")
     reads: ClassVar[tuple[str, ...]] = ("c",)
@@ -72,7 +69,6 @@ class CFN(_OneStage):
 
     gates: ClassVar[tuple[str, ...]] = ("t", "e", "w")
     recurrent: ClassVar[tuple[str, ...] | None] = ("t", "e")
-    biases: ClassVar[tuple[str, ...]] = ONE_BIAS
     unbiased: ClassVar[tuple[str, ...]] = ("w",)
     joint: ClassVar[bool] = False
 
@@ -98,6 +94,7 @@ class ATR(_OneStage):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("p",)
+    biases: ClassVar[tuple[str, ...]] = ("bias_ih", "bias_hh")
     joint: ClassVar[bool] = False
 
     def step(self, p_BH: Tensor, q_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
@@ -120,7 +117,6 @@ class LightRU(_OneStage):
 
     gates: ClassVar[tuple[str, ...]] = ("n", "f")
     recurrent: ClassVar[tuple[str, ...] | None] = ("f",)
-    biases: ClassVar[tuple[str, ...]] = ONE_BIAS
     joint: ClassVar[bool] = False
 
     def step(self, share_BG: Tensor, product_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
@@ -167,7 +163,7 @@ class SGU(Gated):
     """
 
     gates: ClassVar[tuple[str, ...]] = ("g", "z")
-    biases: ClassVar[tuple[str, ...]] = ONE_BIAS
+    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
 
     def stages(self) -> tuple[Stage, ...]:
         """The product with the input, the candidate, then the gate."""
@@ -224,7 +220,6 @@ class _Scaled(_OneStage):
     """Base of cells with two learned numbers in 0..1, the sigmoids of parameters (1); ``numbers``: their starts."""
 
     gates: ClassVar[tuple[str, ...]] = ("n",)
-    biases: ClassVar[tuple[str, ...]] = ONE_BIAS
     numbers: ClassVar[Mapping[str, float]] = MappingProxyType({})
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -323,7 +318,6 @@ class BRC(_OneStage):
 
     gates: ClassVar[tuple[str, ...]] = ("a", "c", "n")
     recurrent: ClassVar[tuple[str, ...] | None] = ()
-    biases: ClassVar[tuple[str, ...]] = ONE_BIAS
     vectors: ClassVar[tuple[str, ...]] = ("weight_a", "weight_c")
 
     def step(self, share_BG: Tensor, h_BH: Tensor, weight_a: Tensor, weight_c: Tensor) -> tuple[Tensor]:
@@ -341,7 +335,6 @@ class NBRC(_OneStage):
 
     gates: ClassVar[tuple[str, ...]] = ("a", "c", "n")
     recurrent: ClassVar[tuple[str, ...] | None] = ("a", "c")
-    biases: ClassVar[tuple[str, ...]] = ONE_BIAS
     joint: ClassVar[bool] = False
 
     def step(self, share_BG: Tensor, product_BG: Tensor, h_BH: Tensor) -> tuple[Tensor]:

@@ -121,7 +121,6 @@ class JANET(_OneStage):
     t_max: int | None = None
 
     gates: ClassVar[tuple[str, ...]] = ("f", "g")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"t_max": 20, "beta": 0.5},)
 
     def __post_init__(self) -> None:
