@@ -70,6 +70,13 @@ class SequenceModule(L.LightningModule):
         self._scheduler_state: dict[str, Any] | None = None
         self._tick = 0.0
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Lightning notes the name of the hook here 50 times a step, and torch looks for weights in each value."""
+        if name == "_current_fx_name":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     @property
     def monitor(self) -> str:
         """The logged name of the metric that selects."""

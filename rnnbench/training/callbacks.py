@@ -170,12 +170,12 @@ class Selection(Checkpoint):
         if self.rule == "last" or better:
             if self.rule == "last":
                 self.state |= {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
-            self._save(trainer, "selected.ckpt", weights_only=True)
+            self._save_weights(trainer)
         trainer.should_stop = trainer.should_stop or self._out_of_patience()
         last = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
         stopped = self.stop.signal is not None and trainer.world_size == 1
         if last or stopped or (trainer.current_epoch + 1) % self.every == 0:
-            self._save(trainer, "last.ckpt")
+            self._save_all(trainer)
         self.stop.check()
 
     def on_exception(self, trainer: L.Trainer, module: L.LightningModule, exception: BaseException) -> None:
@@ -184,14 +184,22 @@ class Selection(Checkpoint):
         Not with several processes, whose steps are not at rest together: these go on from the last saved epoch.
         """
         if isinstance(exception, Interrupted) and trainer.world_size == 1:
-            self._save(trainer, "last.ckpt")
+            self._save_all(trainer)
 
-    def _save(self, trainer: L.Trainer, name: str, weights_only: bool = False) -> None:
+    def _save_all(self, trainer: L.Trainer) -> None:
         # Lightning writes to the system's temporary folder and moves, which between two disks is a copy that can tear
-        temporary = self.folder / f".{name}.tmp"
-        trainer.save_checkpoint(temporary, weights_only=weights_only)
+        temporary = self.folder / ".last.ckpt.tmp"
+        trainer.save_checkpoint(temporary)
         if trainer.is_global_zero:
-            os.replace(temporary, self.folder / name)
+            os.replace(temporary, self.folder / "last.ckpt")
+
+    def _save_weights(self, trainer: L.Trainer) -> None:
+        # not Lightning's weights_only, which keeps the series and the state of its loops too
+        state = trainer.strategy.lightning_module_state_dict()  # in every process: a strategy may gather it from all
+        if trainer.is_global_zero:
+            temporary = self.folder / ".selected.ckpt.tmp"
+            torch.save({"state_dict": {k: v for k, v in state.items() if k.startswith("model.")}}, temporary)
+            os.replace(temporary, self.folder / "selected.ckpt")
 
     def _judge(self, value: float, trainer: L.Trainer) -> bool:
         cost = self.sign * value if math.isfinite(value) else math.inf
