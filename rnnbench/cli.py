@@ -74,6 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     paper.add_argument("--table-only", action="store_true", help="run nothing; collect what has finished")
     paper.add_argument("--check", action="store_true", help="fail where the table is not what the records give")
     paper.add_argument("--workers", type=_count, default=1, help="runs side by side, one thread each")
+    paper.add_argument("--config-dir", type=Path, help="your own configurations, as for `train`")
     completion = commands.add_parser("completion", help='for your shell: eval "$(rnnbench completion bash)"')
     completion.add_argument("shell", choices=("bash",))
     return parser
@@ -207,7 +208,7 @@ def _reproduce(args: argparse.Namespace) -> int:
     paper = paper.shortened() if args.quick else paper
     archive = default_archive(paper, args.quick, runs_dir())
     launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={args.workers}"] if args.workers > 1 else []
-    runs, outcome = run_paper(paper, archive, launcher, train=not args.table_only)
+    runs, outcome = run_paper(paper, archive, launcher, train=not args.table_only, config_dir=args.config_dir)
     print(write_table(paper, runs, archive.with_name("README.md")))
     if archive.parent == paper.folder:
         write_digest(paper, runs, paper.folder.parent.parent / "README.md")

@@ -32,9 +32,6 @@ def main(arguments: Sequence[str]) -> Outcome:
 
     parser = get_args_parser()
     parser.prog, parser.error = "rnnbench train", _refuse
-    here = str(Path.cwd())
-    if here not in sys.path:  # `_target_` may name a module of the folder one works in, as with `python -m rnnbench`
-        sys.path.append(here)
     args = parser.parse_intermixed_args(list(arguments))
     composer = Composer(args.config_dir, args.config_name or CONFIG_NAME)
     if _told(composer, parser, args):

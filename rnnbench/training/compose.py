@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,6 +89,8 @@ class Composer:
         from hydra.core.config_search_path import SearchPathQuery
         from hydra.core.global_hydra import GlobalHydra
 
+        if (here := str(Path.cwd())) not in sys.path:  # `_target_` may name a module of the folder one works in
+            sys.path.append(here)
         schema.register()
         path = create_config_search_path(str(packaged("conf")))
         if config_dir is not None:

@@ -23,7 +23,7 @@ def recipe(science: dict) -> str:
 
 
 def run_paper(
-    paper: Paper, archive: Path, launcher: Sequence[str], train: bool = True
+    paper: Paper, archive: Path, launcher: Sequence[str], train: bool = True, config_dir: Path | None = None
 ) -> tuple[list[Run], Outcome | None]:
     """Run every stage, as far as ``archive`` does not hold it, and add the new records to ``archive``.
 
@@ -32,11 +32,12 @@ def run_paper(
         archive: its records; made when absent.
         launcher: overrides that choose where the jobs run.
         train: False collects finished runs and trains nothing.
+        config_dir: a user's own configurations, before ours.
 
     Returns:
         the records of the paper, and how the last launch ended (None when nothing had to be run).
     """
-    composer = Composer()
+    composer = Composer(config_dir)
     outcome = None
     for stage in ("search", "report"):
         records = read_archive(archive) if archive.exists() else []

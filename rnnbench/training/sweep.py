@@ -45,8 +45,7 @@ class Progress:
     def line(self, job: Job, status: str, record: dict[str, Any] | None, error: str = "") -> str:
         """``n/N model dataset seed metric seconds, time left``."""
         done = sum((d / "result.json").exists() or (d / "failure.json").exists() for d in self.directories)
-        total, here = len(self.directories), max(done - self.finished_before, 1)
-        left = (time.time() - self.started) / here * (total - done)
+        total, left = len(self.directories), self._left(done)
         head = f"[{done:>{len(str(total))}}/{total}] {job.model:<12} {job.dataset:<12} seed {job.seed:<3}"
         if record is None:
             return f"{head} {status}: {error}"
@@ -54,6 +53,15 @@ class Progress:
         value = record["metrics"].get("test", {}).get(metric)
         shown = "diverged" if value is None else f"test {metric} {value:.4g}"
         return f"{head} {shown:<22} {record['seconds']:7.1f} s   {_duration(left)} left"
+
+    def _left(self, done: int) -> float:
+        """Seconds to the end, at the pace since the first job began; start-up is no part of it."""
+        times = [p.stat().st_mtime for d in self.directories if (p := d / "attempts.json").exists()]
+        begun = [t for t in times if t >= self.started]
+        here = max(done - self.finished_before, 1)
+        under_way = max(len(begun) - here, 0) / 2  # of other workers; half done, on average
+        pace = (time.time() - min(begun, default=self.started)) / (here + under_way)
+        return pace * max(len(self.directories) - done - under_way, 0)
 
 
 def _duration(seconds: float) -> str:

@@ -6,8 +6,6 @@ import pytest
 
 from rnnbench.records.archive import read_archive
 from rnnbench.records.paper import load_paper
-from rnnbench.training import paper as module
-from rnnbench.training.compose import Composer
 from rnnbench.training.paper import recipe, run_paper
 
 TEXT = """
@@ -27,17 +25,16 @@ quick: {draws: 1, seeds: 1, overrides: [trainer.max_epochs=1]}
 
 
 @pytest.fixture
-def paper(runs, monkeypatch):
+def paper(runs):
     folder = runs.folder / "papers" / "toy"
     folder.mkdir(parents=True)
     (folder / "paper.yaml").write_text(textwrap.dedent(TEXT))
-    monkeypatch.setattr(module, "Composer", lambda: Composer(runs.conf))
     return load_paper(folder)
 
 
 def test_search_then_report_with_what_validation_selects(paper, runs):
     archive = paper.folder / "records.csv"
-    found, outcome = run_paper(paper, archive, [])
+    found, outcome = run_paper(paper, archive, [], config_dir=runs.conf)
     assert outcome.stopped is None
     assert len(found) == len(read_archive(archive)) == 2 * 2 * 1 + 2 * 2
     for row in ("gru", "rnn"):
@@ -54,16 +51,16 @@ def test_search_then_report_with_what_validation_selects(paper, runs):
 
 def test_archived_runs_are_not_trained_again(paper, runs, monkeypatch):
     archive = paper.folder / "records.csv"
-    first, _ = run_paper(paper, archive, [])
+    first, _ = run_paper(paper, archive, [], config_dir=runs.conf)
     monkeypatch.setenv("RNNBENCH_RUNS", str(runs.folder / "another"))
-    again, outcome = run_paper(paper, archive, [])
+    again, outcome = run_paper(paper, archive, [], config_dir=runs.conf)
     assert outcome is None
     assert not (runs.folder / "another").exists()
     assert {r.job.identity for r in again} == {r.job.identity for r in first}
 
 
 def test_collecting_trains_nothing(paper, runs):
-    found, outcome = run_paper(paper, paper.folder / "records.csv", [], train=False)
+    found, outcome = run_paper(paper, paper.folder / "records.csv", [], train=False, config_dir=runs.conf)
     assert (found, outcome) == ([], None)
     assert not (runs.folder / "runs").exists()
 

@@ -213,7 +213,11 @@ def test_line_of_a_job(tmp_path):
     for directory in directories[:2]:
         directory.mkdir()
         (directory / "result.json").write_text(json.dumps({}))
-    progress = Progress(directories, finished_before=1, started=time.time() - 60)
+        (directory / "attempts.json").write_text("{}")
+    now = time.time()
+    os.utime(directories[0] / "attempts.json", (now - 3600, now - 3600))
+    os.utime(directories[1] / "attempts.json", (now - 60, now - 60))
+    progress = Progress(directories, finished_before=1, started=now - 90)  # 30 s of start-up
     job = Job("0" * 16, "runs/x", "gru", "toy", 3)
     record = {"primary_metric": "mse", "metrics": {"test": {"mse": 0.5}}, "seconds": 60.0}
     line = progress.line(job, "finished", record)
@@ -222,3 +226,6 @@ def test_line_of_a_job(tmp_path):
     assert "test mse 0.5" in line
     assert line.endswith("2 min 00 s left")
     assert progress.line(job, "failed", None, "Boom: x").endswith("failed: Boom: x")
+    directories[2].mkdir()
+    (directories[2] / "attempts.json").write_text("{}")  # another worker's, half done: 1.5 jobs in a minute
+    assert progress.line(job, "finished", record).endswith("1 min 00 s left")
