@@ -48,7 +48,7 @@ class SLSTM(_Exponential):
     ::
 
         i~, f~, z~, o~ = W x + b + R h               R block-diagonal: a head sees its own units
-        m' = max(log f + m, i~)                      log f = f~ or log sigmoid(f~)
+        m' = max(log f + m, i~)                      log f = f~ or log sigmoid(f~); i~ alone where n = 0
         i = exp(i~ - m');  f = exp(log f + m - m')
         c' = f * c + i * tanh(z~)
         n' = f * n + i
@@ -87,8 +87,9 @@ class SLSTM(_Exponential):
     def _step(self, sum_BG: Tensor, c_BH: Tensor, n_BH: Tensor, m_BH: Tensor) -> tuple[Tensor, ...]:
         i_BH, f_BH, z_BH, o_BH = sum_BG.chunk(4, -1)
         kept_BH = self._log_forget(f_BH) + m_BH
-        m_BH = torch.maximum(kept_BH, i_BH)
-        i_BH, f_BH = torch.exp(i_BH - m_BH), torch.exp(kept_BH - m_BH)
+        # An empty memory has no scale: without this, one far above exp(i~) leaves n = 0 and h = 0 / 0.
+        m_BH = torch.where(torch.abs(n_BH) > 0, torch.maximum(kept_BH, i_BH), i_BH)
+        i_BH, f_BH = torch.exp(i_BH - m_BH), torch.exp(torch.minimum(kept_BH - m_BH, 0 * m_BH))
         c_BH, n_BH = f_BH * c_BH + i_BH * torch.tanh(z_BH), f_BH * n_BH + i_BH
         return torch.sigmoid(o_BH) * c_BH / n_BH, c_BH, n_BH, m_BH
 
@@ -168,7 +169,9 @@ class MLSTM(_Exponential):
         q_BKD, c_BKDD = self._by_head(q_BH), c_BS.unflatten(-1, (self.heads, D, D))
         weight_BK = (self._by_head(n_BH) * q_BKD).sum(-1).abs()
         found_BKD = (c_BKDD * q_BKD[..., None, :]).sum(-1)
-        return (o_BH * (found_BKD / torch.maximum(weight_BK, torch.exp(-m_BK))[..., None]).flatten(-2),)
+        # Within what float32 and its gradients hold: beyond, a denominator of infinity or, of an empty memory, zero.
+        least_BK = torch.exp(torch.clamp(-m_BK, -40.0, 80.0))
+        return (o_BH * (found_BKD / torch.maximum(weight_BK, least_BK)[..., None]).flatten(-2),)
 
 
 def _gates(i_BK: Tensor, f_BK: Tensor, m_old_BK: Tensor, m_BK: Tensor) -> tuple[Tensor, Tensor]:
