@@ -129,8 +129,10 @@ def _draw(axis: Axes, panel: list[Curves], metric: str, looks: dict[str, tuple[s
         if curve is None:
             continue
         colour, style = looks[one.label]
-        axis.plot(curve.steps, curve.mean, color=colour, linestyle=style, label=f"{one.label} (n={curve.n})")
-        axis.fill_between(curve.steps, curve.lo, curve.hi, color=colour, alpha=0.2, linewidth=0)
+        alone = len(curve.steps) == 1  # a line and a band of one point cannot be seen
+        label = f"{one.label} (n={curve.n})"
+        axis.plot(curve.steps, curve.mean, color=colour, linestyle=style, marker="o" if alone else None, label=label)
+        axis.fill_between(curve.steps, curve.lo, curve.hi, color=colour, alpha=0.2, linewidth=2 if alone else 0)
         drawn.append(curve)
     values = [value for curve in drawn for value in curve.mean]
     baseline = _baseline(panel, metric)
