@@ -55,7 +55,7 @@ class Stage:
 
     - ``linear``: s' = a * s + b
     - ``complex``: the same with complex numbers, the last dimension holding all real, then all imaginary parts
-    - ``log``: s' = exp(a) * s + exp(b), with s >= 0, computed in log space
+    - ``log``: s' = exp(a) * s + exp(b), with s >= 0: coefficients given by their logarithms
     - ``max``: s' = max(a + s, b)
 
     Where no other stage makes a and b depend on old states, the ``scan`` engine runs all steps at once.

@@ -29,7 +29,9 @@ _RUN = {"loop": loop, "fused": fused, "scan": scan}
 
 def engines_for(cell: Cell) -> tuple[str, ...]:
     """The engines that can run ``cell`` on this machine, the fastest first; ``loop`` can always."""
-    able = {"scan": scannable(cell), "fused": why_not_fused(cell) is None, "loop": True}
+    # Measured at 2048 steps, one thread: a scan takes 1.1 to 7 times as long as compiled code, but where the cell is
+    # mostly softplus (minGRU and minLSTM in log space), where it takes 0.6 to 0.7.
+    able = {"fused": why_not_fused(cell) is None, "scan": scannable(cell), "loop": True}
     return tuple(name for name, can in able.items() if can)
 
 
@@ -78,10 +80,11 @@ def run_engine(
 ) -> tuple[Tensor, State]:
     """Run ``cell`` by the engine of that name, one of ``engines_for(cell)``; for the rest see ``loop``.
 
-    What the fused engine has no code for (other devices, half precision, tracing for export) the loop runs.
+    What the fused engine has no code for (other devices, half precision, tracing for export) the next one runs.
     """
-    run = loop if engine == "fused" and not _fusable(data_NI, params) else _RUN[engine]
-    return run(cell, params, data_NI, batch_sizes, state, reverse)
+    if engine == "fused" and not _fusable(data_NI, params):
+        engine = "scan" if scannable(cell) else "loop"
+    return _RUN[engine](cell, params, data_NI, batch_sizes, state, reverse)
 
 
 def _fusable(data_NI: Tensor, params: Params) -> bool:
