@@ -64,12 +64,14 @@ class Stage:
         pointwise: the function.
         writes: names given to the returned tensors. A state's name makes it the new state.
         reads: names passed after the leading arguments: states, earlier writes (the newest value of a name
-            is seen), parameters, or ``x``, the raw input ``(B, I)``.
+            is seen), parameters, ``x``, the raw input ``(B, I)``, or one of the cell's streams and constants.
         share: rows of ``weight_ih`` and ``bias_ih`` whose product with the input this stage receives. The
             shares of the stages, in order, cover all rows: one product serves all steps of all stages.
         product: the matrix product, if any.
         joint: whether share and product are summed before the pointwise function sees them.
         recurrence: None, or the kind of linear recurrence whose coefficients ``pointwise`` returns.
+        candidate: whether ``pointwise`` takes one more argument after the reads, which may be left out: a factor
+            ``(B, H)`` on the candidate, by which recurrent dropout reaches it.
     """
 
     pointwise: Callable[..., tuple[Tensor, ...]]
@@ -79,6 +81,7 @@ class Stage:
     product: Product | None = None
     joint: bool = False
     recurrence: Recurrence | None = None
+    candidate: bool = False
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -152,6 +155,16 @@ class Cell:
     def state(self) -> dict[str, int]:
         """Names and sizes of what is carried from step to step, in the order of ``h_n, c_n``."""
         raise NotImplementedError(f"{type(self).__name__} does not define its state")
+
+    @property
+    def streams(self) -> dict[str, int]:
+        """Names and sizes of what is given beside the input, a row for every step: noise. No gradient reaches it."""
+        return {}
+
+    @property
+    def constants(self) -> dict[str, int]:
+        """The same with one row for a whole sequence."""
+        return {}
 
     @property
     def state_size(self) -> int:

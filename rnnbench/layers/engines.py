@@ -77,6 +77,7 @@ def run_engine(
     batch_sizes: Sequence[int],
     state: State,
     reverse: bool = False,
+    extra: Params | None = None,
 ) -> tuple[Tensor, State]:
     """Run ``cell`` by the engine of that name, one of ``engines_for(cell)``; for the rest see ``loop``.
 
@@ -84,7 +85,7 @@ def run_engine(
     """
     if engine == "fused" and not _fusable(data_NI, params):
         engine = "scan" if scannable(cell) else "loop"
-    return _RUN[engine](cell, params, data_NI, batch_sizes, state, reverse)
+    return _RUN[engine](cell, params, data_NI, batch_sizes, state, reverse, extra)
 
 
 def _fusable(data_NI: Tensor, params: Params) -> bool:

@@ -27,6 +27,7 @@ def loop(
     batch_sizes: Sequence[int],
     state: State,
     reverse: bool = False,
+    extra: Params | None = None,
 ) -> tuple[Tensor, State]:
     """Run ``cell`` step by step in plain autograd: differentiable any number of times, and under ``vmap``.
 
@@ -37,6 +38,7 @@ def loop(
         batch_sizes: rows of each step, never increasing.
         state: the initial state, ``(B, size)`` each, in the order of ``cell.state``.
         reverse: from the last step to the first; every sequence starts at its own last step.
+        extra: the cell's streams ``(N, size)``, packed, and constants ``(B, size)``, by name.
 
     Returns:
         ``out_NO`` packed like the input, and the state after the last step of every sequence.
@@ -47,20 +49,23 @@ def loop(
     leads = leading(stages, params, data_NI, batch_sizes)
     plan = [(stage.step, lead, stage.inputs, stage.writes) for stage, lead in zip(stages, leads)]
     reads_x = any("x" in stage.reads or (stage.product and stage.product.value == "x") for stage in stages)
-    x = data_NI.split(batch_sizes) if reads_x else ()
+    extra = extra or {}
+    packed = {name: extra[name] for name in cell.streams} | ({"x": data_NI} if reads_x else {})
+    streams = [(name, rows_N.split(batch_sizes)) for name, rows_N in packed.items()]
 
     last = len(batch_sizes) - 1
     rows = batch_sizes[last if reverse else 0]
     values: dict[str, Tensor] = dict(params)
     values.update((name, s if len(s) == rows else s[:rows]) for name, s in zip(names, state))
+    values.update((name, extra[name][:rows]) for name in cell.constants)
     finished: list[State] = []
     outputs: list[Tensor] = []
     for t in range(last, -1, -1) if reverse else range(last + 1):
         if batch_sizes[t] != rows:
             _resize(values, names, rows, batch_sizes[t], state, finished)
             rows = batch_sizes[t]
-        if reads_x:
-            values["x"] = x[t]
+            values.update((name, extra[name][:rows]) for name in cell.constants)
+        values.update((name, rows_T[t]) for name, rows_T in streams)
         for step, lead, reads, writes in plan:
             written = step(*lead(t, values), *[values[name] for name in reads])
             values.update(zip(writes, written))

@@ -72,6 +72,14 @@ def to_padded(out_NO: Tensor, packing: Packing, batch_first: bool) -> Tensor:
     return padded.index_copy(0, packing.index_N, out_NO).reshape(*packing.shape, -1)
 
 
+def to_steps(rows_BS: Tensor, batch_sizes: Sequence[int]) -> Tensor:
+    """The row of its sequence for every packed row: ``(N, S)`` from ``(B, S)``."""
+    if batch_sizes[-1] == batch_sizes[0]:
+        return rows_BS.repeat(len(batch_sizes), 1)
+    row_N = torch.cat([torch.arange(size) for size in batch_sizes])
+    return rows_BS.index_select(0, row_N.to(rows_BS.device))
+
+
 def all_full(lengths_B: Tensor, B: int, T: int) -> bool:
     """Check the lengths of ``B`` sequences padded to ``T`` steps; whether none is shorter than T.
 

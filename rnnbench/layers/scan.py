@@ -20,10 +20,11 @@ from rnnbench.cells import Cell, Stage
 from rnnbench.cells.base import Recurrence
 from rnnbench.layers import recurrences
 from rnnbench.layers.loop import Params, State, leading
+from rnnbench.layers.packing import to_steps
 
 
 class _Source(NamedTuple):
-    """Where a stage finds a name: the index of the stage that wrote it (None: a parameter or x); a step ago?"""
+    """Where a stage finds a name: the index of the stage that wrote it (None: given); a step ago?"""
 
     name: str
     writer: int | None
@@ -42,6 +43,7 @@ def scan(
     batch_sizes: Sequence[int],
     state: State,
     reverse: bool = False,
+    extra: Params | None = None,
 ) -> tuple[Tensor, State]:
     """Run a ``scannable`` cell over all steps at once; arguments and results are those of ``loop``.
 
@@ -50,17 +52,18 @@ def scan(
     order = _order(cell)
     assert order is not None, f"{type(cell).__name__} cannot be scanned"
     stages, names = cell.stages(), tuple(cell.state)
-    params = cell.prepare(params)
+    given = dict(cell.prepare(params))
+    given |= {name: rows if name in cell.streams else to_steps(rows, batch_sizes) for name, rows in (extra or {}).items()}
     first = dict(zip(names, state))
     time = _Time(batch_sizes, reverse, data_NI.device)
     sources = _sources(stages, names)
-    leads = leading(stages, params, data_NI, (len(data_NI),))
+    leads = leading(stages, given, data_NI, (len(data_NI),))
     written: dict[tuple[str, int], Tensor] = {}
 
     def value(source: _Source) -> Tensor:
         name, writer, old = source
         if writer is None:
-            return data_NI if name == "x" else params[name]
+            return data_NI if name == "x" else given[name]
         return time.before(first[name], written[name, writer]) if old else written[name, writer]
 
     for i in order:

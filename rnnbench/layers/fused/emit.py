@@ -146,6 +146,8 @@ def _pointers(program: Program) -> list[str]:
         if name.startswith(("old:", "new:")):
             row = "old" if name.startswith("old:") else "now"
             lines += [f"    T* const {_id(name)} = hist_{name[4:]}_0 + {row} * {width};"]
+        elif name.startswith("constant:"):
+            lines += [f"    T* const {_id(name)} = {_id(name)}_0 + r0 * {width};"]
         elif not name.startswith(("grad:", "param:", "dparam:")):
             lines += [f"    T* const {_id(name)} = {_id(name)}_0 + at * {width};"]
     return lines

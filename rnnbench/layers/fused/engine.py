@@ -166,6 +166,7 @@ def fused(
     batch_sizes: Sequence[int],
     state: tuple[Tensor, ...],
     reverse: bool = False,
+    extra: Mapping[str, Tensor] | None = None,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Run ``cell`` over all steps; arguments and results are those of ``loop``.
 
@@ -176,7 +177,8 @@ def fused(
     weights = [_rows(params[k.product.weight], k.product.rows) for _, k in form.products if k.product]
     biases = [_bias(form, kernel, params) for _, kernel in form.products]
     vectors = [params[name].reshape(-1) for name in form.program.vectors]
-    arguments = (*weights, *biases, *vectors, *state)
+    extras = [(extra or {})[name] for name in form.program.extras.values()]
+    arguments = (*weights, *biases, *vectors, *state, *extras)
     at = steps(tuple(batch_sizes), reverse)
     with torch.autocast(data_NI.device.type, enabled=False):
         found = _Fused.apply(form, at, data_NI, params.get("weight_ih"), _share_bias(cell, params), *arguments)
@@ -284,10 +286,11 @@ _KEPT = ("share", "keep", "out")
 
 
 def _given(form: Compiled, rest: Sequence[Any]) -> dict[str, Any]:
-    """Weights, biases, vectors and initial states by the names of their buffers."""
+    """Weights, biases, vectors, initial states, streams and constants by the names of their buffers."""
     indices = [index for index, _ in form.products]
     names = [f"weight:{i}" for i in indices] + [f"bias:{i}" for i in indices]
     names += [f"param:{name}" for name in form.program.vectors] + [f"initial:{s}" for s in form.program.states]
+    names += form.program.extras
     return {name: value.contiguous() for name, value in zip(names, rest) if value is not None}
 
 
@@ -382,7 +385,8 @@ def _collect(form: Compiled, at: Steps, given: Any, tensors: Mapping[str, Tensor
     for dsum, (index, _) in zip(dsums, form.products):
         found.append(dsum.sum(-2) if f"bias:{index}" in tensors else None)
     found += [tensors[f"dparam:{name}"].sum(-2) for name in form.program.vectors]
-    return found + [tensors[f"dinitial:{state}"] for state in form.program.states]
+    found += [tensors[f"dinitial:{state}"] for state in form.program.states]
+    return found + [None] * len(form.program.extras)
 
 
 def _dsum(form: Compiled, kernel: Kernel, tensors: Mapping[str, Tensor]) -> Tensor:

@@ -34,6 +34,7 @@ class Program:
         output: name of the value that is the output.
         zeroed: states whose old value receives no gradient.
         vectors: names and sizes of the parameters that are read outside products.
+        extras: buffers of the streams and constants, and the names that the cell gives them.
     """
 
     kernels: list[Kernel]
@@ -43,6 +44,7 @@ class Program:
     output: str
     zeroed: list[str]
     vectors: dict[str, int]
+    extras: dict[str, str]
 
 
 def plan(cell: Cell, shapes: Mapping[str, tuple[int, ...]]) -> Program:
@@ -69,6 +71,11 @@ class _Planner:
         for name, size in cell.state.items():
             self.places |= {f"{age}:{name}": Place(f"{age}:{name}", 0) for age in ("old", "new")}
             self.widths |= {f"{age}:{name}": size for age in ("old", "new", "grad:old", "grad:new")}
+        self.extras = {f"stream:{name}": name for name in cell.streams}
+        self.extras |= {f"constant:{name}": name for name in cell.constants}
+        for buffer, name in self.extras.items():
+            self.places[buffer] = Place(buffer, 0)
+            self.widths[buffer] = (cell.streams | cell.constants)[name]
         used = {node.name: node for node in leaves(kernels)}
         for name, shape in shapes.items():
             if f"param:{name}" in used:
@@ -98,7 +105,8 @@ class _Planner:
             self._differentiate(kernel)
         zeroed = [name for name in self.cell.state if f"old:{name}" not in self.received]
         states = dict(self.cell.state)
-        return Program(self.kernels, self.places, self.widths, states, self.output, zeroed, self.vectors)
+        sizes = self.places, self.widths, states
+        return Program(self.kernels, *sizes, self.output, zeroed, self.vectors, self.extras)
 
     def _read_across(self) -> set[str]:
         """Values that another kernel reads or multiplies."""
@@ -132,7 +140,7 @@ class _Planner:
                     cotangents[part] = apply("add", cotangents[part], total) if part in cotangents else total
         cut = Cut(kernel, self)
         found = gradients(cotangents)
-        wanted = {node: cut(value) for node, value in found.items()}
+        wanted = {node: cut(value) for node, value in found.items() if node.name not in self.extras}
         cut.keep()
         for name in dict.fromkeys(node.name for node in wanted):
             parts = {node: value for node, value in wanted.items() if node.name == name}

@@ -120,12 +120,17 @@ def _trace(cell: Cell, shapes: Mapping[str, tuple[int, ...]], edges: Edges) -> T
     last = {name: index for index, stage in enumerate(stages) for name in stage.writes}
     versions = {name: f"old:{name}" for name in cell.state} | {"x": "x"}
     rows = {f"old:{name}": size for name, size in cell.state.items()} | {"x": cell.input_size}
+    for kind, given in (("stream", cell.streams), ("constant", cell.constants)):
+        versions |= {name: f"{kind}:{name}" for name in given}
+        rows |= {f"{kind}:{name}": size for name, size in given.items()}
     for name, shape in shapes.items():
         if len(shape) < 2:
             versions[name] = f"param:{name}"
             rows[versions[name]] = shape[0] if shape else 1
     for index, stage in enumerate(stages):
         if stage.product:
+            if stage.product.value in (*cell.streams, *cell.constants):
+                raise Unsupported(f"{stage.product.value}: noise in a product")
             kernels.append(Kernel(stage.product, versions[stage.product.value]))
             multiplied.add(versions[stage.product.value])
         kernel = kernels[-1]
