@@ -81,15 +81,23 @@ def run_engine(
 ) -> tuple[Tensor, State]:
     """Run ``cell`` by the engine of that name, one of ``engines_for(cell)``; for the rest see ``loop``.
 
-    What the fused engine has no code for (other devices, half precision, tracing for export) the next one runs.
+    What the fused engine has no code for (other devices, autocast, half precision, tracing for export) the second
+    engine runs.
     """
     if engine == "fused" and not _fusable(data_NI, params):
-        engine = "scan" if scannable(cell) else "loop"
+        engine = second_engine(cell)
     return _RUN[engine](cell, params, data_NI, batch_sizes, state, reverse, extra)
 
 
+def second_engine(cell: Cell) -> str:
+    """What runs ``cell`` where compiled code cannot: ``scan`` or ``loop``."""
+    return "scan" if scannable(cell) else "loop"
+
+
 def _fusable(data_NI: Tensor, params: Params) -> bool:
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch.is_autocast_enabled(data_NI.device.type):
         return False
     dtypes = {parameter.dtype for parameter in params.values()}
+    if not torch.is_autocast_enabled("cpu"):
+        dtypes.add(data_NI.dtype)
     return data_NI.device.type == "cpu" and len(dtypes) == 1 and dtypes <= {torch.float32, torch.float64}

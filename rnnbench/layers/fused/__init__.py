@@ -2,6 +2,6 @@
 
 from rnnbench.layers.fused.build import trouble
 from rnnbench.layers.fused.engine import compiled, fused
-from rnnbench.layers.fused.vector import Unsupported
+from rnnbench.layers.fused.expr import Unsupported
 
 __all__ = ["Unsupported", "compiled", "fused", "trouble"]

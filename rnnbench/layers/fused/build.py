@@ -9,6 +9,7 @@ import ctypes
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -27,24 +28,33 @@ class BuildError(RuntimeError):
 
 
 @cache
-def compiler() -> str | None:
-    """The C++ compiler: environment ``CXX``, else g++, clang++ or c++; None where there is none."""
+def compiler() -> tuple[str, ...]:
+    """The C++ compiler as a command: environment ``CXX``, else g++, clang++ or c++.
+
+    Raises:
+        BuildError: there is none.
+    """
     wanted = os.environ.get("CXX")
-    names = (wanted,) if wanted else ("g++", "clang++", "c++")
-    return next((found for name in names if (found := shutil.which(name))), None)
+    commands = [shlex.split(wanted)] if wanted else [["g++"], ["clang++"], ["c++"]]
+    for program, *options in commands:
+        if found := shutil.which(program):
+            return (found, *options)
+    if wanted:
+        raise BuildError(f"CXX={wanted}: no such program")
+    raise BuildError("no C++ compiler found: install g++ or clang++, or name one in CXX")
 
 
 @cache
 def _machine() -> str:
     """What a library depends on besides its source: compiler, flags, processor, torch."""
-    version = subprocess.run([str(compiler()), "--version"], capture_output=True, text=True, check=False).stdout
+    version = subprocess.run([*compiler(), "--version"], capture_output=True, text=True, check=False).stdout
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         processor = next((line for line in lines if line.startswith(("flags", "Features"))), "")
     except OSError:
         processor = platform.processor()
     return "\n".join(
-        [version, *FLAGS, processor, platform.machine(), torch.__version__, (_HERE / "kernel.hpp").read_text()]
+        [*compiler(), version, *FLAGS, processor, platform.machine(), torch.__version__, (_HERE / "kernel.hpp").read_text()]
     )
 
 
@@ -58,8 +68,8 @@ def trouble() -> str | None:
     """Why nothing can be built on this machine, in one line; None if it can."""
     try:
         runtime("float")
-    except (BuildError, OSError) as error:
-        return str(error).strip().splitlines()[0]
+    except BuildError as error:
+        return str(error)
     return None
 
 
@@ -77,24 +87,32 @@ def build(source: str, number: str) -> ctypes.CDLL:
         number: ``float`` or ``double``.
 
     Raises:
-        BuildError: there is no compiler, or it failed.
+        BuildError: in one line: there is no compiler, it failed, or the cache folder cannot be used.
     """
-    if compiler() is None:
-        raise BuildError("no C++ compiler found: install g++ or clang++, or name one in CXX")
     digest = hashlib.sha256("\n".join([source, number, _machine()]).encode()).hexdigest()[:24]
     library = folder() / f"{digest}.so"
-    if not library.exists():
-        _compile(source, number, library)
-    return ctypes.CDLL(str(library))
+    try:
+        if not library.exists():
+            _compile(source, number, library)
+        return ctypes.CDLL(str(library))
+    except OSError as error:
+        raise BuildError(f"{error}: RNNBENCH_CACHE names a folder that can be written and run from") from error
 
 
 def _compile(source: str, number: str, library: Path) -> None:
     library.parent.mkdir(parents=True, exist_ok=True)
+    # Made beside its place and moved there: another process sees a whole library or none.
     with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
         text, built = Path(scratch, "cell.cpp"), Path(scratch, "cell.so")
         text.write_text(source)
-        command = [str(compiler()), *FLAGS, f"-DNUMBER={number}", f"-I{_HERE}", str(text), "-o", str(built)]
+        command = [*compiler(), *FLAGS, f"-DNUMBER={number}", f"-I{_HERE}", str(text), "-o", str(built)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise BuildError((done.stderr or done.stdout).strip().splitlines()[0])
+            raise BuildError(f"{command[0]}: {_complaint(done.stderr or done.stdout)}")
         os.replace(built, library)
+
+
+def _complaint(output: str) -> str:
+    """The line of a compiler's output that says what is wrong."""
+    lines = output.strip().splitlines() or ["failed without a word"]
+    return next((line for line in lines if "error" in line), lines[0])

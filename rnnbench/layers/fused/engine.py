@@ -7,9 +7,10 @@ state. Under ``vmap`` every tensor has one more leading dimension, that of the m
 from __future__ import annotations
 
 import ctypes
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -72,23 +73,24 @@ class Steps:
     @cached_property
     def last(self) -> Tensor:
         """For each sequence the row in ``((T + 1) * B)`` of its state after the last step."""
-        lengths = torch.tensor([sum(1 for size in self.sizes if size > b) for b in range(self.batch)])
-        return lengths * self.batch + torch.arange(self.batch)
+        return torch.tensor(self.lengths) * self.batch + torch.arange(self.batch)
 
-    @cache  # noqa: B019 (as many as there are shapes of batches, and small)
+    @cached_property
+    def lengths(self) -> list[int]:
+        """Steps of each sequence."""
+        return [sum(1 for size in self.sizes if size > b) for b in range(self.batch)]
+
     def cuts(self, slices: int) -> Any:
         """First rows of ``slices`` parts of about equal work, and the end."""
-        lengths = [sum(1 for size in self.sizes if size > b) for b in range(self.batch)] if not self.full else None
-        if lengths is None:
+        if self.full or slices == 1:
             bounds = [self.batch * i // slices for i in range(slices + 1)]
         else:
-            total, done = sum(lengths), [0, *accumulate(lengths)]
-            bounds = [next(b for b, d in enumerate(done) if d >= total * i / slices) for i in range(slices)]
-            bounds.append(self.batch)
+            done = [0, *accumulate(self.lengths)]
+            bounds = [bisect_left(done, done[-1] * i / slices) for i in range(slices)] + [self.batch]
         return (ctypes.c_int64 * (slices + 1))(*bounds)
 
 
-@cache
+@lru_cache(maxsize=64)  # batches of unequal lengths rarely repeat
 def steps(sizes: tuple[int, ...], reverse: bool) -> Steps:
     """The shared ``Steps`` of equal arguments."""
     return Steps(sizes, reverse)
@@ -98,9 +100,8 @@ class Compiled:
     """A cell's plan, and its libraries by number type."""
 
     def __init__(self, cell: Cell) -> None:
-        params = {name: torch.empty(shape, device="meta") for name, shape in cell.parameter_shapes().items()}
         self.cell = cell
-        self.shapes = {name: tuple(value.shape) for name, value in cell.prepare(params).items()}
+        self.shapes = _prepared_shapes(cell)
         self.program: Program = plan(cell, self.shapes)
         self.buffers = buffers(self.program)
         self.products = [(i, kernel) for i, kernel in enumerate(self.program.kernels) if kernel.product]
@@ -149,6 +150,19 @@ def _count(size: tuple[int, int]) -> int:
     return size[0] * size[1]
 
 
+@torch.no_grad()
+def _prepared_shapes(cell: Cell) -> dict[str, tuple[int, ...]]:
+    """Shapes of the parameters that the stages see."""
+    shapes = cell.parameter_shapes()
+    if type(cell).prepare is Cell.prepare:
+        return shapes
+    # Not on the meta device: some functions load a second's worth of torch for it.
+    with torch.device("cpu"):
+        generator = torch.Generator().manual_seed(0)
+        params = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+        return {name: tuple(value.shape) for name, value in cell.prepare(params).items()}
+
+
 @cache
 def compiled(cell: Cell) -> Compiled:
     """The compiled form of ``cell``, once.
@@ -174,6 +188,9 @@ def fused(
     """
     form = compiled(cell)
     params = cell.prepare(params)
+    dtype = next(iter(params.values())).dtype
+    # Under autocast a layer before this one may have written half precision.
+    data_NI, *state = (value.to(dtype) for value in (data_NI, *state))
     weights = [_rows(params[k.product.weight], k.product.rows) for _, k in form.products if k.product]
     biases = [_bias(form, kernel, params) for _, kernel in form.products]
     vectors = [params[name].reshape(-1) for name in form.program.vectors]

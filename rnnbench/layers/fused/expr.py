@@ -20,6 +20,10 @@ COSTLY = frozenset(
 COMPARISONS = frozenset(("lt", "le", "gt", "ge", "eq", "ne"))
 
 
+class Unsupported(TypeError):
+    """A pointwise function does something that has no expression; the message names it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Expr:
     """A node. Made by ``leaf``, ``constant`` and ``apply``, which share equal nodes.
@@ -125,6 +129,7 @@ _FOLD = {
 }
 
 
+@cache
 def narrow(node: Expr, start: int, width: int) -> Expr:
     """Columns of a node: the same operations on columns of its leaves."""
     if node.width == 1 or (start == 0 and width == node.width):

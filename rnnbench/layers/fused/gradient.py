@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from rnnbench.layers.fused.expr import COMPARISONS, Expr, apply, constant, walk
+from rnnbench.layers.fused.expr import COMPARISONS, Expr, Unsupported, apply, constant, walk
 
-_ONE = constant(1)
+_ONE, _ZERO = constant(1), constant(0)
 
 
 def gradients(outputs: Mapping[Expr, Expr]) -> dict[Expr, Expr]:
@@ -29,17 +29,21 @@ def gradients(outputs: Mapping[Expr, Expr]) -> dict[Expr, Expr]:
 
 def _shares(y: Expr, g: Expr) -> tuple[Expr | None, ...]:
     """What each operand of ``y`` receives of its cotangent ``g``; None for nothing."""
-    if y.op in COMPARISONS or y.op in ("detach", "floor", "sign", "amax"):
+    if y.op in COMPARISONS or y.op in ("detach", "floor", "sign"):
         return (None,) * len(y.args)
+    if y.op == "amax":  # shared by all that are equally large
+        mask = apply("eq", y.args[0], y)
+        return (apply("where", mask, apply("div", g, apply("sum", apply("where", mask, _ONE, _ZERO))), _ZERO),)
     if len(y.args) == 1:
         return (_mul(g, slope) if (slope := _slope(y)) is not _ONE else g,)
     if y.op == "where":
         mask, _, _ = y.args
-        return None, apply("where", mask, g, constant(0)), apply("where", mask, constant(0), g)
+        return None, apply("where", mask, g, _ZERO), apply("where", mask, _ZERO, g)
     a, b = y.args
     if y.op in ("max", "min"):
-        mask = apply("ge" if y.op == "max" else "le", a, b)
-        return apply("where", mask, g, constant(0)), apply("where", mask, constant(0), g)
+        half = apply("where", apply("eq", a, b), _mul(g, constant(0.5)), _ZERO)
+        first, second = ("gt", "lt") if y.op == "max" else ("lt", "gt")
+        return apply("where", apply(first, a, b), g, half), apply("where", apply(second, a, b), g, half)
     if y.op == "add":
         return g, g
     if y.op == "sub":
@@ -49,11 +53,14 @@ def _shares(y: Expr, g: Expr) -> tuple[Expr | None, ...]:
     if y.op == "div":
         share = apply("div", g, b)
         return share, apply("neg", _mul(share, y))
-    if y.op == "remainder" and b.op == "const":
-        return g, None
-    if y.op == "pow" and b.op == "const":
-        return _mul(g, _mul(b, apply("pow", a, constant(b.value - 1)))), None
-    raise NotImplementedError(f"no derivative for {y.op}")
+    if y.op == "remainder":
+        return g, apply("neg", _mul(g, apply("floor", apply("div", a, b))))
+    if y.op == "pow":
+        base = _mul(g, _mul(b, apply("pow", a, apply("sub", b, _ONE))))
+        # 0 ** b is constant in b, though log(0) is not finite.
+        exponent = apply("where", apply("eq", a, _ZERO), _ZERO, _mul(g, _mul(y, apply("log", a))))
+        return base, exponent
+    raise Unsupported(f"no derivative of {y.op}")
 
 
 def _mul(a: Expr, b: Expr) -> Expr:
@@ -76,7 +83,7 @@ def _slope(y: Expr) -> Expr:
     if y.op == "tanh":
         return apply("sub", _ONE, _mul(y, y))
     if y.op == "relu":
-        return apply("where", apply("gt", y, constant(0)), _ONE, constant(0))
+        return apply("where", apply("gt", y, _ZERO), _ONE, _ZERO)
     if y.op == "softplus":
         return apply("sigmoid", x)
     if y.op == "abs":
@@ -95,4 +102,4 @@ def _slope(y: Expr) -> Expr:
         return apply("neg", apply("sin", x))
     if y.op == "erf":
         return _mul(constant(2 / math.sqrt(math.pi)), apply("exp", apply("neg", _mul(x, x))))
-    raise NotImplementedError(f"no derivative for {y.op}")
+    raise Unsupported(f"no derivative of {y.op}")

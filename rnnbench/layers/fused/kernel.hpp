@@ -58,10 +58,11 @@ template <int W, class F> INLINE void each(F body) {
   if constexpr (W % LANES != 0) body(Ragged<W % LANES>{}, W - W % LANES);
 }
 
-// exp(x) = 2^n exp(r), |r| <= ln(2) / 2. expm1 of r is kept apart, so that nothing cancels near 0.
+// exp(x) / 2 = scale + scale q with scale = 2^(n - 1) and q = expm1(r), |r| <= ln(2) / 2: halved, the largest results
+// overflow and the smallest vanish by themselves; with q apart nothing cancels near 0.
 struct Parts { V q, scale; };
 INLINE Parts parts(V x) {
-  constexpr T HIGH = sizeof(T) == 4 ? 88.0 : 709.0, LOW = sizeof(T) == 4 ? -87.0 : -708.0;
+  constexpr T HIGH = sizeof(T) == 4 ? 89.0 : 710.0, LOW = sizeof(T) == 4 ? -87.33 : -708.39;
   x = x > HIGH ? splat(HIGH) : x;
   x = x < LOW ? splat(LOW) : x;
   constexpr T MAGIC = sizeof(T) == 4 ? T(12582912.0) : T(6755399441055744.0);
@@ -83,16 +84,48 @@ INLINE Parts parts(V x) {
     q = q * r + T(1.0 / 6.0); q = q * r + T(0.5);
   }
   q = q * r * r + r;
-  const M bits = (M)shifted - (M)splat(MAGIC) + (M{} + (sizeof(T) == 4 ? 127 : 1023));
+  const M bits = (M)shifted - (M)splat(MAGIC) + (M{} + (sizeof(T) == 4 ? 126 : 1022));
   return {q, (V)(bits << MANTISSA)};
 }
-INLINE V vexp(V x) { const Parts e = parts(x); return e.q * e.scale + e.scale; }
-INLINE V vexpm1(V x) { const Parts e = parts(x); return e.q * e.scale + (e.scale - 1); }
-INLINE V vsigmoid(V x) { return 1 / (1 + vexp(-x)); }
+INLINE V vexp(V x) { const Parts e = parts(x); return (e.q * e.scale + e.scale) * 2; }
+INLINE V half_expm1(V x) { const Parts e = parts(x); return e.q * e.scale + (e.scale - T(0.5)); }
+INLINE V vexpm1(V x) { return half_expm1(x) * 2; }
+INLINE V vsigmoid(V x) { const Parts e = parts(-x); return 1 / (1 + 2 * (e.q * e.scale + e.scale)); }
 INLINE V vtanh(V x) {
   x = x > 20 ? splat(20) : x;
-  const V e = vexpm1(x + x);
-  return e / (e + 2);
+  const V e = half_expm1(x + x);
+  return e / (e + 1);
+}
+// log(x) = n ln(2) + log(m), m from sqrt(1/2) to sqrt(2); log(m) = 2 atanh(s), s = (m - 1) / (m + 1).
+INLINE V finite_log(V x) {
+  constexpr int MANTISSA = sizeof(T) == 4 ? 23 : 52, BIAS = sizeof(T) == 4 ? 127 : 1023;
+  constexpr T TINY = sizeof(T) == 4 ? T(1.17549435e-38) : T(2.2250738585072014e-308), LIFT = T(1ll << (MANTISSA + 1));
+  const V lifted = x < TINY ? x * LIFT : x;  // a denormal number has no exponent of its own
+  const M root = (M)splat(T(0.70710678118654752)), bits = (M)lifted - root;
+  const M n = bits >> MANTISSA;
+  const V f = (V)((M)lifted - (n << MANTISSA)) - 1;
+  const V s = f / (f + 2), z = s * s;
+  V p;
+  if constexpr (sizeof(T) == 4) {
+    p = splat(T(2.0 / 11)); p = p * z + T(2.0 / 9); p = p * z + T(2.0 / 7); p = p * z + T(2.0 / 5); p = p * z + T(2.0 / 3);
+  } else {
+    p = splat(T(2.0 / 23));
+    p = p * z + T(2.0 / 21); p = p * z + T(2.0 / 19); p = p * z + T(2.0 / 17); p = p * z + T(2.0 / 15);
+    p = p * z + T(2.0 / 13); p = p * z + T(2.0 / 11); p = p * z + T(2.0 / 9); p = p * z + T(2.0 / 7);
+    p = p * z + T(2.0 / 5); p = p * z + T(2.0 / 3);
+  }
+  const V k = __builtin_convertvector(n, V) - (x < TINY ? splat(MANTISSA + 1) : splat(0));
+  // f - s (f - z p) is log(m) without the rounding of 2 s; ln(2) in two parts, the first exact in k ln(2).
+  const V low = k * (sizeof(T) == 4 ? T(-2.12194440e-4) : T(1.42860682030941723212e-6)) - s * (f - z * p);
+  return k * (sizeof(T) == 4 ? T(0.693359375) : T(6.93145751953125e-1)) + (f + low);
+}
+INLINE V vlog(V x) {
+  const V y = finite_log(x);
+  return x > 0 ? (x == INF ? x : y) : (x == 0 ? splat(-INF) : splat(T(__builtin_nan(""))));
+}
+INLINE V vlog1p(V x) {
+  const V u = 1 + x, c = (x - (u - 1)) / u;
+  return u > 0 ? (x == INF ? x : finite_log(u) + c) : (u == 0 ? splat(-INF) : splat(T(__builtin_nan(""))));
 }
 INLINE V vrelu(V x) { return x <= 0 ? splat(0) : x; }
 INLINE V vabs(V x) { return x < 0 ? -x : x; }
@@ -101,8 +134,6 @@ INLINE V vsign(V x) { return x > 0 ? splat(1) : (x < 0 ? splat(-1) : x * 0); }
   INLINE float scalar_##name(float x) { return __builtin_##name##f(x); } \
   INLINE double scalar_##name(double x) { return __builtin_##name(x); } \
   INLINE V v##name(V x) { V y; for (int i = 0; i < LANES; ++i) y[i] = scalar_##name(x[i]); return y; }
-LANEWISE(log)
-LANEWISE(log1p)
 LANEWISE(sqrt)
 LANEWISE(sin)
 LANEWISE(cos)

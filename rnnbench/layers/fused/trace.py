@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any, cast
 
 from rnnbench.cells import Cell, Product, Stage
-from rnnbench.layers.fused.expr import Expr, leaf, walk
-from rnnbench.layers.fused.vector import Unsupported, Vector
+from rnnbench.layers.fused.expr import Expr, Unsupported, leaf, walk
+from rnnbench.layers.fused.vector import Vector
 
 #: For a leaf, the columns at which its parts begin and end.
 Edges = dict[str, set[int]]
@@ -142,7 +142,7 @@ def _trace(cell: Cell, shapes: Mapping[str, tuple[int, ...]], edges: Edges) -> T
             if value is None:
                 raise Unsupported(f"{name}: a matrix outside a product")
             arguments.append(kernel.written[value] if value in kernel.written else _row(value, rows[value], edges))
-        results = cast(tuple[Vector, ...], stage.step(*cast(list[Any], arguments)))
+        results = _results(stage, arguments)
         for name, vector in zip(stage.writes, results):
             final = name in cell.state and last[name] == index
             versions[name] = f"new:{name}" if final else f"{name}@{index}"
@@ -151,6 +151,19 @@ def _trace(cell: Cell, shapes: Mapping[str, tuple[int, ...]], edges: Edges) -> T
             kernel.written[versions[name]] = vector
             rows[versions[name]] = vector.width
     return Trace([k for k in kernels if k.product or k.written], multiplied, versions[cell.output])
+
+
+def _results(stage: Stage, arguments: list[Vector]) -> tuple[Vector, ...]:
+    """What the stage writes. Whatever fails here runs, or fails with its own message, in the loop engine."""
+    try:
+        results = cast(tuple[Vector, ...], stage.step(*cast(list[Any], arguments)))
+        if all(isinstance(result, Vector) for result in results):
+            return results
+    except Unsupported:
+        raise
+    except Exception as error:
+        raise Unsupported(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from error
+    raise Unsupported(f"{', '.join(stage.writes)}: not computed from the arguments of the stage")
 
 
 def leading(stage: Stage, index: int, shapes: Mapping[str, tuple[int, ...]]) -> list[tuple[str, int]]:

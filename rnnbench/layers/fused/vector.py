@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from rnnbench.layers.fused.expr import COMPARISONS, Expr, apply, constant, narrow
+from rnnbench.layers.fused.expr import COMPARISONS, Expr, Unsupported, apply, constant, narrow
 
 
-class Unsupported(TypeError):
-    """A pointwise function does something that has no expression; the message names it."""
+_UNARY = ("exp", "log", "log1p", "expm1", "sigmoid", "tanh", "relu", "abs", "sqrt", "rsqrt", "sin", "cos", "erf")
+_UNARY = (*_UNARY, "floor", "sign", "detach", "neg", "softplus")
 
 
 class Vector:
@@ -57,10 +57,14 @@ class Vector:
         return _columns(self, start, stop - start)
 
     def __getattr__(self, name: str) -> Any:
-        function = _METHODS.get(name)
-        if function is None or name.startswith("__"):
+        if name.startswith("__"):
             raise AttributeError(name)
-        return partial(function, self)
+        if name not in _METHODS:
+            raise Unsupported(f"{name} has no expression")
+        return partial(_METHODS[name], self)
+
+    def __bool__(self) -> bool:
+        raise Unsupported("branching on values")
 
     @classmethod
     def __torch_function__(cls, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
@@ -97,9 +101,11 @@ def _vector(value: Any) -> Vector:
 
 
 def _elementwise(op: str) -> Callable[..., Vector]:
+    operands = 1 if op in _UNARY else 3 if op == "where" else 2
+
     def function(*values: Any, **options: Any) -> Vector:
-        if options:
-            raise Unsupported(f"{op} with {', '.join(options)}")
+        if options or len(values) != operands:
+            raise Unsupported(f"{op} with {', '.join(options) or f'{len(values)} arguments'}")
         vectors = [_vector(value) for value in values]
         width = max(vector.width for vector in vectors)
         if any(vector.width not in (1, width) for vector in vectors):
@@ -167,18 +173,18 @@ def _lerp(start: Any, end: Any, weight: Any) -> Vector:
 
 
 def _pow(base: Any, exponent: Any) -> Vector:
-    if exponent == 2:
-        return _mul(base, base)
-    if exponent == 0.5:
-        return _sqrt(base)
-    if isinstance(exponent, int) and 2 < exponent <= 8:
-        return _mul(_pow(base, exponent - 1), base)
+    if isinstance(exponent, (int, float)):
+        if exponent == 0.5:
+            return _sqrt(base)
+        if exponent in range(1, 9):
+            return _vector(base) if exponent == 1 else _mul(_pow(base, exponent - 1), base)
     return _elementwise("pow")(base, exponent)
 
 
 def _clamp(value: Any, min: Any = None, max: Any = None) -> Vector:
-    low = value if min is None else _maximum(value, min)
-    return low if max is None else _minimum(low, max)
+    # Not by maximum, whose gradient is shared between equal operands.
+    low = value if min is None else _where(_elementwise("lt")(value, min), min, value)
+    return low if max is None else _where(_elementwise("gt")(low, max), max, low)
 
 
 def _var(vector: Vector, dim: Any = None, *, correction: int = 1, keepdim: bool = False) -> Vector:
@@ -224,8 +230,6 @@ def _same(value: Vector, *args: Any, **kwargs: Any) -> Vector:
 
 _add, _sub, _mul, _div, _neg = map(_elementwise, ("add", "sub", "mul", "div", "neg"))
 _maximum, _minimum, _where, _sqrt = map(_elementwise, ("max", "min", "where", "sqrt"))
-_UNARY = ("exp", "log", "log1p", "expm1", "sigmoid", "tanh", "relu", "abs", "sqrt", "rsqrt", "sin", "cos", "erf")
-_UNARY = (*_UNARY, "floor", "sign", "detach", "neg")
 
 _METHODS: dict[str, Callable] = {op: _elementwise(op) for op in (*_UNARY, *COMPARISONS)}
 _METHODS |= {
@@ -278,5 +282,5 @@ _OPERATORS = {"add": _add, "sub": _sub, "mul": _mul, "truediv": _div, "pow": _po
 for _name, _function in _OPERATORS.items():
     setattr(Vector, f"__{_name}__", _function)
     setattr(Vector, f"__r{_name}__", lambda a, b, f=_function: f(b, a))
-for _name in ("neg", "abs", *(COMPARISONS - {"eq", "ne"})):
+for _name in ("neg", "abs", *COMPARISONS):
     setattr(Vector, f"__{_name}__", _METHODS[_name])
