@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -27,6 +28,7 @@ class Gated(Cell):
         unbiased: gates without rows in bias_ih: all at the beginning of ``gates`` or all at its end.
         states: names of the states, each of H units.
         vectors: names of further parameters (H).
+        memory_gates: gates that decide how long the state lasts: 1 for one that keeps it, -1 for one that writes to it.
     """
 
     gates: ClassVar[tuple[str, ...]] = ()
@@ -35,6 +37,7 @@ class Gated(Cell):
     unbiased: ClassVar[tuple[str, ...]] = ()
     states: ClassVar[tuple[str, ...]] = ("h",)
     vectors: ClassVar[tuple[str, ...]] = ()
+    memory_gates: ClassVar[Mapping[str, int]] = MappingProxyType({})
 
     @property
     def state(self) -> dict[str, int]:

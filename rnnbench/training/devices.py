@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 import lightning as L
+import torch
 import torch.distributed
 from lightning.fabric.plugins.environments.lightning import find_free_network_port
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher, _SubprocessScriptLauncher
@@ -31,6 +32,11 @@ def quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning.*")
     warnings.filterwarnings("ignore", message=".*ended before the epoch ended and your dataloader is.*")
+
+
+def on_cpu(accelerator: str) -> bool:
+    """Whether Lightning will run on the CPU with this ``trainer.accelerator``."""
+    return accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
 
 
 @cache

@@ -94,7 +94,7 @@ def make_plan(cfg: DictConfig, overrides: Sequence[str] = ()) -> Plan:
     model = _meta(backbone, dataset, task, "model")
     optimizer, scheduler = _optimizer(config, model)
     _check_devices(config, dataset)
-    engine = getattr(model.backbone, "engine", "torch")
+    engine = _engine(model.backbone, config)
     versions = _versions(config)
     science = _science(config, dataset, engine, versions)
     run = {"model": config["model"]["name"], "dataset": config["dataset"]["name"], "seed": config["seed"]}
@@ -173,6 +173,19 @@ def _optimizer(config: dict[str, Any], model: Any) -> tuple[Callable[..., Any], 
     if scheduler is not None:
         _try_schedule(scheduler(trial), config["scheduler"]["_target_"])
     return optimizer, scheduler
+
+
+def _engine(backbone: Any, config: dict[str, Any]) -> str:
+    """The engine that will run: compiled code exists for the CPU and for full precision alone."""
+    from rnnbench.training.devices import on_cpu
+
+    engine, trainer = getattr(backbone, "engine", "torch"), config["trainer"]
+    if engine != "fused" or (on_cpu(trainer["accelerator"]) and trainer["precision"] in ("32", "64")):
+        return engine
+    if config["model"].get("engine") == "fused":
+        where = f"trainer.accelerator={trainer['accelerator']} trainer.precision={trainer['precision']}"
+        raise Problems([f"model.engine=fused: runs on the CPU in 32 or 64 bits, not with {where}; set it to auto"])
+    return backbone.second_engine
 
 
 def _check_devices(config: dict[str, Any], dataset: Any) -> None:

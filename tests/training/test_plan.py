@@ -1,6 +1,7 @@
 import pytest
 
 from rnnbench.records.identity import identity
+from rnnbench.training.plan import Problems
 
 
 def test_identity_is_the_hash_of_science(runs):
@@ -18,7 +19,7 @@ def test_identity_is_the_hash_of_science(runs):
         "trainer.checkpoint_every=3",
         "trainer.accelerator=cpu",
         "dataset.batch_size=5",
-        "model.engine=loop",
+        "model.engine=auto",
         "optimizer.lr=1e-3",
         "dry_run=true",
     ],
@@ -48,6 +49,13 @@ def test_what_changes_results_is(runs, override):
     assert runs.plan(override).job.identity != runs.plan().job.identity
 
 
+def test_the_resolved_engine_is_in_the_identity(runs):
+    default, loop = runs.plan(), runs.plan("model.engine=loop")
+    assert loop.engine == "loop"
+    assert (default.job.identity == loop.job.identity) == (default.engine == "loop")
+    assert runs.plan(f"model.engine={default.engine}").job.identity == default.job.identity
+
+
 def test_planning_writes_nothing(runs):
     runs.plan()
     assert list(runs.folder.iterdir()) == []
@@ -67,3 +75,11 @@ def test_hyperparameters_are_flat_and_plain(runs):
     assert (found["optimizer.lr"], found["model.hidden_size"], found["seed"]) == (0.25, 3, 0)
     assert not [key for key in found if key.startswith(("paths", "logger"))]
     assert all(isinstance(value, bool | int | float | str) for value in found.values())
+
+
+def test_compiled_code_is_for_full_precision_on_the_cpu(runs):
+    asked = ["model=gru", "trainer.accelerator=cpu"]
+    assert runs.plan(*asked, "trainer.precision=64").engine == runs.plan(*asked).engine
+    assert runs.plan(*asked, "trainer.precision=bf16-mixed").engine == "loop"
+    with pytest.raises(Problems, match=r"^model.engine=fused: runs on the CPU in 32 or 64 bits"):
+        runs.plan(*asked, "model.engine=fused", "trainer.precision=bf16-mixed")
