@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
 from rnnbench.cells import Cell
-from rnnbench.layers.engines import resolve_engine, run_engine
+from rnnbench.layers.engines import resolve_engine, run_engine, second_engine
 from rnnbench.layers.loop import State
 from rnnbench.layers.packing import Packing, from_packed, from_padded, to_padded
 
@@ -98,6 +98,11 @@ class Recurrent(nn.Module):
     def state_size(self) -> int:
         """Numbers carried from step to step by all layers and directions."""
         return sum(cell.state_size for cell in self.cells) * self.num_directions
+
+    @property
+    def second_engine(self) -> str:
+        """The engine on other devices than the CPU and in half precision."""
+        return second_engine(self.cells[0]) if self.engine == "fused" else self.engine
 
     def _suffixes(self) -> list[str]:
         """Ends of parameter names, in the order of the rows of ``h_n``."""
