@@ -128,7 +128,7 @@ class Cell:
 
     #: Raised when a fix changes the numbers of this cell: part of every run's identity.
     version: ClassVar[int] = 1
-    #: The written name that is the cell's output; where it is no state, ``output_size`` says its size.
+    #: The written name that is the cell's output; H wide where it is no state.
     output: ClassVar[str] = "h"
     #: Checks of the contract that the paper's equations cannot keep: name of the check -> reason.
     exceptions: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -150,6 +150,12 @@ class Cell:
             if not any(value is choice or (type(value) is str and value == choice) for choice in allowed):
                 names = ", ".join(map(repr, allowed))
                 raise ValueError(f"{option}={value!r}: must be one of {names}")
+
+    def need_equal_sizes(self, why: str) -> None:
+        """Raise ``ValueError``, which begins with ``why``, unless input and hidden size are equal."""
+        if self.input_size != self.hidden_size:
+            sizes = f"input_size={self.input_size}, hidden_size={self.hidden_size}"
+            raise ValueError(f"{why}: {sizes} must be equal")
 
     @property
     def state(self) -> dict[str, int]:
@@ -173,8 +179,8 @@ class Cell:
 
     @property
     def output_size(self) -> int:
-        """Size of the output of a step."""
-        return self.state[self.output]
+        """Size of the output of a step: that of the state of this name, or H."""
+        return self.state.get(self.output, self.hidden_size)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes by name, in ``torch.nn``'s order: weight_ih, weight_hh, bias_ih, bias_hh, then others."""

@@ -1,11 +1,11 @@
-"""What gated cells share: stacked weights with one block of rows a gate.
+"""What gated cells share: stacked weights with a block of rows a gate, the one-stage step, pointwise functions.
 
 Shape suffixes: B rows of the batch, H hidden size, G rows of a weight (gates times H).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
@@ -14,12 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnnbench.cells.base import Cell, Product, Rows, Stage
+from rnnbench.cells.base import Cell, Product, Recurrence, Rows, Stage
 
 
 @dataclass(frozen=True)
 class Gated(Cell):
     """Base of cells whose gates are sums ``W_i x + b_i + W_h h + b_h``; a subclass names its gates.
+
+    What no subclass repeats: weight_ih (G, I) and bias_ih (G) have H rows a gate in the order of ``gates``,
+    weight_hh (G, H) and bias_hh (G) in the order of ``recurrent``.
 
     Attributes:
         gates: names of the blocks of rows of weight_ih, in their order.
@@ -29,19 +32,20 @@ class Gated(Cell):
         states: names of the states, each of H units.
         vectors: names of further parameters (H).
         memory_gates: gates that decide how long the state lasts: 1 for one that keeps it, -1 for one that writes to it.
+        matrices: names of further parameters (n H, H), each with its n.
     """
 
     gates: ClassVar[tuple[str, ...]] = ()
     recurrent: ClassVar[tuple[str, ...] | None] = None
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih", "bias_hh")
+    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
     unbiased: ClassVar[tuple[str, ...]] = ()
     states: ClassVar[tuple[str, ...]] = ("h",)
     vectors: ClassVar[tuple[str, ...]] = ()
     memory_gates: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    matrices: ClassVar[tuple[tuple[str, int], ...]] = ()
 
     @property
     def state(self) -> dict[str, int]:
-        """``states``, H units each."""
         return dict.fromkeys(self.states, self.hidden_size)
 
     @property
@@ -50,7 +54,6 @@ class Gated(Cell):
         return self.gates if self.recurrent is None else self.recurrent
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """weight_ih (G, I), weight_hh (G, H), bias_ih and bias_hh (G), then the vectors (H)."""
         H = self.hidden_size
         G_ih, G_hh = len(self.gates) * H, len(self.recurrent_gates) * H
         shapes: dict[str, tuple[int, ...]] = {"weight_ih": (G_ih, self.input_size)}
@@ -59,7 +62,7 @@ class Gated(Cell):
         rows = {"bias_ih": G_ih - len(self.unbiased) * H, "bias_hh": G_hh}
         if self.bias:
             shapes |= {name: (rows[name],) for name in self.biases}
-        return shapes | dict.fromkeys(self.vectors, (H,))
+        return shapes | dict.fromkeys(self.vectors, (H,)) | {name: (n * H, H) for name, n in self.matrices}
 
     def prepare(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Zeros where bias_ih has no rows."""
@@ -68,6 +71,16 @@ class Gated(Cell):
         zeros = len(self.unbiased) * self.hidden_size
         first = self.gates[0] in self.unbiased
         return {**params, "bias_ih": F.pad(params["bias_ih"], (zeros, 0) if first else (0, zeros))}
+
+    def starts(self) -> Mapping[str, float]:
+        """Constants at which parameters start, by name; the rest is drawn."""
+        return {}
+
+    def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
+        """As ``Cell``; what is in ``starts`` is drawn too, then filled, so that the others do not depend on it."""
+        super().reset_parameters(params)
+        for name in self.starts().keys() & params.keys():
+            nn.init.constant_(params[name], self.starts()[name])
 
     def rows(self, first: str, last: str | None = None) -> Rows:
         """The rows of gate ``first``, or of all from ``first`` to ``last``, in weight_ih."""
@@ -84,7 +97,7 @@ class Gated(Cell):
         return Product(value, "weight_hh", "bias_hh" if self.bias and "bias_hh" in self.biases else None, rows)
 
     def set_gate_bias(self, params: Mapping[str, Tensor], gate: str, value: float) -> None:
-        """Start the bias of ``gate`` at ``value``: in bias_ih, with 0 in bias_hh. Draws nothing."""
+        """Fill a gate's bias: ``value`` in bias_ih, 0 in bias_hh if there is one."""
         rows = slice(*self.rows(gate))
         with torch.no_grad():
             nn.init.constant_(params["bias_ih"][rows], value)
@@ -93,26 +106,59 @@ class Gated(Cell):
 
 
 @dataclass(frozen=True)
-class _OneStage(Gated):
-    """Base of cells with one bias and one stage: ``step(sum, old states, vectors)``, or share and product for the sum.
+class OneStage(Gated):
+    """Base of gated cells with one stage: ``step(sum, old states, vectors)``, or share and product for the sum.
 
     Attributes:
         reads: the old states that ``step`` sees.
         joint: whether share and product are summed.
+        recurrence: that of the stage.
+        has_candidate: whether ``step`` takes a factor on the candidate, see ``Stage``.
     """
 
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
     reads: ClassVar[tuple[str, ...]] = ("h",)
     joint: ClassVar[bool] = True
+    recurrence: ClassVar[Recurrence | None] = None
+    has_candidate: ClassVar[bool] = False
+
+    @property
+    def parameters_read(self) -> tuple[str, ...]:
+        """The parameters that ``step`` sees after the states."""
+        return self.vectors
 
     def stages(self) -> tuple[Stage, ...]:
-        """One stage."""
-        product, reads = self.product() if self.recurrent_gates else None, (*self.reads, *self.vectors)
-        return (Stage(self.step, self.states, reads, self.all_rows, product, joint=self.joint and bool(product)),)
+        product = self.product() if self.recurrent_gates else None
+        joint, reads = self.joint and product is not None, (*self.reads, *self.parameters_read)
+        more = (joint, self.recurrence, self.has_candidate)
+        return (Stage(self.step, tuple(self.state), reads, self.all_rows, product, *more),)
 
     def step(self, *arguments: Tensor) -> tuple[Tensor, ...]:
-        """The new ``states``."""
+        """The new states; with ``recurrence`` the coefficients."""
         raise NotImplementedError(f"{type(self).__name__} does not define its step")
+
+
+@dataclass(frozen=True)
+class ForgetBias(Gated):
+    """Base of cells with a forget gate ``f`` whose bias can be raised at the start.
+
+    Attributes:
+        forget_bias: value at which the forget gate's bias starts; None leaves it as drawn.
+    """
+
+    forget_bias: float | None = None
+
+    examples = ({"forget_bias": 1.0},)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.forget_bias is not None and not self.bias:
+            raise ValueError(f"forget_bias={self.forget_bias}: needs bias=True")
+
+    def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
+        """As ``torch.nn``, then the forget gate's bias, which draws nothing."""
+        super().reset_parameters(params)
+        if self.forget_bias is not None:
+            self.set_gate_bias(params, "f", self.forget_bias)
 
 
 def keep(z: Tensor, old: Tensor, new: Tensor) -> Tensor:
@@ -125,15 +171,45 @@ def write(z: Tensor, old: Tensor, new: Tensor) -> Tensor:
     return torch.lerp(old, new.to(old.dtype), z.to(old.dtype))
 
 
+def write_tanh(sum_BH: Tensor, z_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
+    """The stage that writes a candidate: ``(1 - z) * h + z * tanh(sum)``."""
+    return (write(z_BH, h_BH, torch.tanh(sum_BH)),)
+
+
 def standardise(values: Tensor) -> Tensor:
     """Mean 0 and variance 1 over the last dimension: a layer norm without gain and bias."""
     centred = values - values.mean(-1, keepdim=True)
     return centred / torch.sqrt((centred * centred).mean(-1, keepdim=True) + 1e-5)
 
 
+def activation(name: str) -> Callable[[Tensor], Tensor]:
+    """``tanh`` or ``relu``."""
+    return torch.tanh if name == "tanh" else torch.relu
+
+
+def through(gate: Tensor | None, value: Tensor) -> Tensor:
+    """What a gate lets through; all of it where there is none."""
+    return value if gate is None else gate * value
+
+
 def as_is(value: Tensor) -> tuple[Tensor]:
     """The stage that is its product alone."""
     return (value,)
+
+
+def tanh(value: Tensor) -> tuple[Tensor]:
+    """The stage that is the tanh of its argument."""
+    return (torch.tanh(value),)
+
+
+def sigmoid(value: Tensor) -> tuple[Tensor]:
+    """The stage that is the sigmoid of its argument."""
+    return (torch.sigmoid(value),)
+
+
+def times(one: Tensor, other: Tensor) -> tuple[Tensor]:
+    """The stage that multiplies its two arguments."""
+    return (one * other,)
 
 
 def _rows(gates: tuple[str, ...], first: str, last: str | None, size: int) -> Rows:

@@ -1,14 +1,18 @@
-"""The gated recurrent unit in its published conventions."""
+"""The gated recurrent unit in its published conventions.
+
+Shape suffixes: B rows of the batch, H hidden size, G rows of a weight.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from rnnbench.cells.base import Cell, Product, Stage
+from rnnbench.cells.base import Product, Stage
+from rnnbench.cells.gated import Gated, keep, through, write
 
 
 def _gates(gates_BG: Tensor) -> tuple[Tensor, Tensor]:
@@ -27,7 +31,7 @@ def _gates_then_mix(gates_BG: Tensor, h_BH: Tensor, x_BH: Tensor) -> tuple[Tenso
 
 
 @dataclass(frozen=True)
-class GRU(Cell):
+class GRU(Gated):
     """The GRU; the default is that of ``torch.nn.GRU`` and cuDNN.
 
     ::
@@ -52,8 +56,7 @@ class GRU(Cell):
       equal and r gates the input too; it swaps the names of z and r between its sections. Here r is always
       the gate inside the candidate, z the one between old and new state.
 
-    Shapes: weight_ih (3H, I), weight_hh (3H, H), bias_ih and bias_hh (3H), rows in the order r z n. With
-    ``candidate="sum"`` these have 2H rows, r z, and weight_n (H, H), bias_n (H) are the candidate's own.
+    Shapes with ``candidate="sum"``: two gates, r z, and weight_n (H, H), bias_n (H) of the candidate.
 
     Attributes:
         reset: whether r multiplies after or before the recurrent product of the candidate.
@@ -72,60 +75,47 @@ class GRU(Cell):
     recurrent_bias: bool = True
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also what ``candidate="sum"`` needs."""
         super().__post_init__()
         if self.candidate == "sum" and self.reset == "after":
             raise ValueError("candidate='sum' resets before its product: set reset='before' (got 'after')")
-        if self.candidate == "sum" and self.input_size != self.hidden_size:
-            sizes = f"input_size={self.input_size}, hidden_size={self.hidden_size}"
-            raise ValueError(f"candidate='sum' adds input and state: {sizes} must be equal")
+        if self.candidate == "sum":
+            self.need_equal_sizes("candidate='sum' adds input and state")
 
     @property
-    def state(self) -> dict[str, int]:
-        """``h``, H units."""
-        return {"h": self.hidden_size}
+    def gates(self) -> tuple[str, ...]:
+        return ("r", "z", "n") if self.candidate == "product" else ("r", "z")
+
+    @property
+    def memory_gates(self) -> dict[str, int]:
+        return {"z": 1 if self.update == "keep" else -1}
+
+    @property
+    def biases(self) -> tuple[str, ...]:
+        return ("bias_ih", "bias_hh") if self.recurrent_bias else ("bias_ih",)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of ``torch.nn.GRU`` unless ``candidate="sum"`` or without ``recurrent_bias``."""
-        H = self.hidden_size
-        G = 3 * H if self.candidate == "product" else 2 * H
-        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (G, self.input_size), "weight_hh": (G, H)}
-        if self.bias:
-            shapes["bias_ih"] = (G,)
-        if self._bias_hh:
-            shapes["bias_hh"] = (G,)
-        if self.candidate == "sum":
-            shapes |= {"weight_n": (H, H)} | ({"bias_n": (H,)} if self.bias else {})
-        return shapes
-
-    @property
-    def _bias_hh(self) -> str | None:
-        return "bias_hh" if self.bias and self.recurrent_bias else None
+        own = {"weight_n": (self.hidden_size,) * 2} | ({"bias_n": (self.hidden_size,)} if self.bias else {})
+        return super().parameter_shapes() | (own if self.candidate == "sum" else {})
 
     def stages(self) -> tuple[Stage, ...]:
         """The gates, then the candidate and the new state."""
-        H = self.hidden_size
-        gate_product = Product("h", "weight_hh", self._bias_hh, rows=(0, 2 * H))
-        own_rows = (2 * H, 3 * H)
+        gates = Stage(_gates, ("r", "z"), (), self.rows("r", "z"), self.product("h", "r", "z"), joint=True)
         if self.candidate == "sum":
-            gates = Stage(_gates_then_mix, ("m", "z"), ("h", "x"), (0, 2 * H), gate_product, joint=True)
             own = Product("m", "weight_n", "bias_n" if self.bias else None)
-            return gates, Stage(self._new, ("h",), ("z", "h"), product=own)
+            mix = replace(gates, pointwise=_gates_then_mix, writes=("m", "z"), reads=("h", "x"))
+            return mix, Stage(self._new, ("h",), ("z", "h"), product=own, candidate=True)
         if self.reset == "before":
-            gates = Stage(_gates_then_reset, ("m", "z"), ("h",), (0, 2 * H), gate_product, joint=True)
-            own = Product("m", "weight_hh", self._bias_hh, own_rows)
-            return gates, Stage(self._new, ("h",), ("z", "h"), own_rows, own, joint=True)
+            reset = replace(gates, pointwise=_gates_then_reset, writes=("m", "z"), reads=("h",))
+            new = Stage(self._new, ("h",), ("z", "h"), self.rows("n"), self.product("m", "n"), joint=True)
+            return reset, replace(new, candidate=True)
         # Two products of h instead of one: that of the gates is summed with the input's share for nothing.
-        gates = Stage(_gates, ("r", "z"), (), (0, 2 * H), gate_product, joint=True)
-        own = Product("h", "weight_hh", self._bias_hh, own_rows)
-        return gates, Stage(self._reset_then_new, ("h",), ("r", "z", "h"), own_rows, own)
+        new = Stage(self._reset_then_new, ("h",), ("r", "z", "h"), self.rows("n"), self.product("h", "n"))
+        return gates, replace(new, candidate=True)
 
     def _reset_then_new(
-        self, share_BH: Tensor, product_BH: Tensor, r_BH: Tensor, z_BH: Tensor, h_BH: Tensor
+        self, share_BH: Tensor, product_BH: Tensor, r_BH: Tensor, z_BH: Tensor, h_BH: Tensor, kept: Tensor | None = None
     ) -> tuple[Tensor]:
-        return self._new(share_BH + r_BH * product_BH, z_BH, h_BH)
+        return self._new(share_BH + r_BH * product_BH, z_BH, h_BH, kept)
 
-    def _new(self, sum_BH: Tensor, z_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-        # Autocast makes the products narrow, and lerp takes one type: the state stays as wide as it came
-        n_BH, z_BH = torch.tanh(sum_BH).to(h_BH.dtype), z_BH.to(h_BH.dtype)
-        return (torch.lerp(n_BH, h_BH, z_BH) if self.update == "keep" else torch.lerp(h_BH, n_BH, z_BH),)
+    def _new(self, sum_BH: Tensor, z_BH: Tensor, h_BH: Tensor, kept: Tensor | None = None) -> tuple[Tensor]:
+        return ((keep if self.update == "keep" else write)(z_BH, h_BH, through(kept, torch.tanh(sum_BH))),)

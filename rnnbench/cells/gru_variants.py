@@ -13,12 +13,8 @@ import torch
 from torch import Tensor
 
 from rnnbench.cells.base import Product, Stage
-from rnnbench.cells.gated import Gated, _OneStage, keep, standardise, write
+from rnnbench.cells.gated import Gated, OneStage, keep, sigmoid, standardise, tanh, write_tanh
 from rnnbench.cells.lstm_variants import Normalised
-
-
-def _write_tanh(sum_BH: Tensor, z_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-    return (write(z_BH, h_BH, torch.tanh(sum_BH)),)
 
 
 @dataclass(frozen=True)
@@ -31,21 +27,17 @@ class MGU(Gated):
         h' = (1 - f) * h + f * tanh(W_n x + U_n (f * h) + b_n)
 
     Source: Zhou, Wu, Zhang and Zhou 2016, arXiv:1603.09420, section 3. MGU1 to MGU3 simplify its gate.
-
-    Shapes: weight_ih (2H, I), weight_hh (2H, H), bias_ih (2H), rows in the order f n.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("f", "n")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
+    gates = ("f", "n")
 
     def stages(self) -> tuple[Stage, ...]:
         """The gate, then the candidate."""
         candidate = self.product("m", "n")
-        return (*self._gate(), Stage(_write_tanh, ("h",), ("f", "h"), self.rows("n"), candidate, joint=True))
+        return self._gate(), Stage(write_tanh, ("h",), ("f", "h"), self.rows("n"), candidate, joint=True)
 
-    def _gate(self) -> tuple[Stage, ...]:
-        gate = self.product("h", "f")
-        return (Stage(_gate_and_reset, ("m", "f"), ("h",), self.rows("f"), gate, joint=True),)
+    def _gate(self) -> Stage:
+        return Stage(_gate_and_reset, ("m", "f"), ("h",), self.rows("f"), self.product("h", "f"), joint=True)
 
 
 def _gate_and_reset(sum_BH: Tensor, h_BH: Tensor, *bias_H: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,48 +46,40 @@ def _gate_and_reset(sum_BH: Tensor, h_BH: Tensor, *bias_H: Tensor) -> tuple[Tens
 
 
 @dataclass(frozen=True)
-class MGU1(MGU):
-    """``MGU`` whose gate does not see the input: f = sigmoid(U_f h + b_f).
+class MGU2(MGU):
+    """``MGU`` whose gate sees the state alone: f = sigmoid(U_f h). Source: Heck and Salem 2017, arXiv:1701.03452."""
 
-    Source: Heck and Salem 2017, arXiv:1701.03452. Shapes: weight_ih (H, I) and bias_ih (H) of n; weight_hh (2H, H),
-    rows f n; bias_f (H).
-    """
+    gates = ("n",)
+    recurrent = ("f", "n")
 
-    gates: ClassVar[tuple[str, ...]] = ("n",)
-    recurrent: ClassVar[tuple[str, ...] | None] = ("f", "n")
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of the candidate and of the gate, whose bias is bias_f."""
-        return super().parameter_shapes() | ({"bias_f": (self.hidden_size,)} if self.bias else {})
-
-    def _gate(self) -> tuple[Stage, ...]:
-        reads = ("h", "bias_f") if self.bias else ("h",)
-        return (Stage(_gate_and_reset, ("m", "f"), reads, product=self.product("h", "f")),)
+    def _gate(self) -> Stage:
+        return Stage(_gate_and_reset, ("m", "f"), ("h",), product=self.product("h", "f"))
 
 
 @dataclass(frozen=True)
-class MGU2(MGU):
-    """``MGU`` whose gate sees the state alone: f = sigmoid(U_f h). Heck and Salem 2017; ``MGU1`` without bias_f."""
+class MGU1(MGU2):
+    """``MGU2`` with a bias_f (H): f = sigmoid(U_f h + b_f). Source: Heck and Salem 2017, arXiv:1701.03452."""
 
-    gates: ClassVar[tuple[str, ...]] = ("n",)
-    recurrent: ClassVar[tuple[str, ...] | None] = ("f", "n")
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        return super().parameter_shapes() | ({"bias_f": (self.hidden_size,)} if self.bias else {})
 
-    def _gate(self) -> tuple[Stage, ...]:
-        return (Stage(_gate_and_reset, ("m", "f"), ("h",), product=self.product("h", "f")),)
+    def _gate(self) -> Stage:
+        reads = ("h", "bias_f") if self.bias else ("h",)
+        return Stage(_gate_and_reset, ("m", "f"), reads, product=self.product("h", "f"))
 
 
 @dataclass(frozen=True)
 class MGU3(MGU):
-    """``MGU`` whose gate is a vector: f = sigmoid(b_f), the same at every step. Heck and Salem 2017.
+    """``MGU`` whose gate is a vector: f = sigmoid(b_f), the same at every step; bias_f is there without ``bias`` too.
 
-    Shapes: weight_ih (H, I), weight_hh (H, H) and bias_ih (H) of n; bias_f (H), also without ``bias``.
+    Source: Heck and Salem 2017, arXiv:1701.03452.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("n",)
-    vectors: ClassVar[tuple[str, ...]] = ("bias_f",)
+    gates = ("n",)
+    vectors = ("bias_f",)
 
-    def _gate(self) -> tuple[Stage, ...]:
-        return (Stage(_fixed_gate, ("m", "f"), ("bias_f", "h")),)
+    def _gate(self) -> Stage:
+        return Stage(_fixed_gate, ("m", "f"), ("bias_f", "h"))
 
 
 def _fixed_gate(bias_H: Tensor, h_BH: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,27 +91,22 @@ class Mutated(Gated):
     """Base of the mutated GRUs: the update gate z writes; one bias a sum; a gate may see x itself.
 
     Attributes:
-        raw_gate: the gate that sees x and not W x with ``raw_input``; None if there is none.
+        raw_gate: the gate that sees x and not W x with ``raw_input``.
     """
 
     raw_input: bool = False
 
-    gates: ClassVar[tuple[str, ...]] = ("z", "r", "n")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
+    gates = ("z", "r", "n")
     raw_gate: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also what ``raw_input`` needs."""
         super().__post_init__()
-        if self.raw_input and self.input_size != self.hidden_size:
-            sizes = f"input_size={self.input_size}, hidden_size={self.hidden_size}"
-            raise ValueError(f"raw_input=True adds input and state: {sizes} must be equal")
+        if self.raw_input:
+            self.need_equal_sizes("raw_input=True adds input and state")
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of the gates; weight_ih without the raw one."""
-        shapes = super().parameter_shapes()
         rows = (len(self.gates) - self.raw_input) * self.hidden_size
-        return shapes | {"weight_ih": (rows, self.input_size)}
+        return super().parameter_shapes() | {"weight_ih": (rows, self.input_size)}
 
     def prepare(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """The identity in place of the raw gate's matrix: its product is made for all steps at once."""
@@ -152,17 +131,16 @@ class MUT1(Mutated):
     Source: Jozefowicz, Zaremba and Sutskever 2015, "An empirical exploration of recurrent network architectures",
     section 3. They print tanh(x), for which input and hidden sizes are equal; with W_n any sizes do.
 
-    Shapes: weight_ih (3H, I), rows z r n (2H, z r, with raw_input); weight_hh (2H, H), rows r n; bias_ih (H), z;
-    bias_hh (2H), r n.
+    Shapes: bias_ih (H), of z; bias_hh (2H), of r n; no W_n in weight_ih with raw_input.
 
     Attributes:
         raw_input: whether the candidate sees x itself, as printed.
     """
 
-    recurrent: ClassVar[tuple[str, ...] | None] = ("r", "n")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih", "bias_hh")
-    unbiased: ClassVar[tuple[str, ...]] = ("r", "n")
-    raw_gate: ClassVar[str] = "n"
+    recurrent = ("r", "n")
+    biases = ("bias_ih", "bias_hh")
+    unbiased = ("r", "n")
+    raw_gate = "n"
 
     def stages(self) -> tuple[Stage, ...]:
         """The gates, then the candidate."""
@@ -178,7 +156,7 @@ def _mut1_gates(share_BG: Tensor, product_BH: Tensor, h_BH: Tensor) -> tuple[Ten
 
 
 def _mut1_new(share_BH: Tensor, product_BH: Tensor, z_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-    return _write_tanh(torch.tanh(share_BH) + product_BH, z_BH, h_BH)
+    return write_tanh(torch.tanh(share_BH) + product_BH, z_BH, h_BH)
 
 
 @dataclass(frozen=True)
@@ -191,22 +169,21 @@ class MUT2(Mutated):
         r = sigmoid(W_r x + W_hr h + b_r)                                  x + W_hr h + b_r with raw_input
         h' = (1 - z) * h + z * tanh(W_hn (r * h) + W_n x + b_n)
 
-    Source: as ``MUT1``; they print x in r. With W_r it is ``GRU(reset="before", update="write")`` with one bias.
-
-    Shapes: weight_ih (3H, I), rows z r n (2H, z n, with raw_input); weight_hh (3H, H) and bias_ih (3H), z r n.
+    Source: Jozefowicz et al. 2015, as ``MUT1``; they print x in r. With W_r it is ``GRU(reset="before",
+    update="write")`` with one bias.
 
     Attributes:
         raw_input: whether the reset gate sees x itself, as printed.
     """
 
-    raw_gate: ClassVar[str] = "r"
+    raw_gate = "r"
 
     def stages(self) -> tuple[Stage, ...]:
         """The gates, then the candidate."""
         gates, candidate = self.product("h", "z", "r"), self.product("m", "n")
         return (
             Stage(_mut2_gates, ("m", "z"), ("h",), self.rows("z", "r"), gates, joint=True),
-            Stage(_write_tanh, ("h",), ("z", "h"), self.rows("n"), candidate, joint=True),
+            Stage(write_tanh, ("h",), ("z", "h"), self.rows("n"), candidate, joint=True),
         )
 
 
@@ -225,33 +202,24 @@ class MUT3(Gated):
         r = sigmoid(W_r x + W_hr h + b_r)
         h' = (1 - z) * h + z * tanh(W_hn (r * h) + W_n x + b_n)
 
-    Source: as ``MUT1``. Shapes: weight_ih (3H, I), weight_hh (3H, H), bias_ih (3H), rows in the order z r n.
+    Source: Jozefowicz et al. 2015, as ``MUT1``.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("z", "r", "n")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
+    gates = ("z", "r", "n")
 
     def stages(self) -> tuple[Stage, ...]:
         """tanh(h), each gate, then the candidate."""
         update, reset, candidate = self.product("t", "z"), self.product("h", "r"), self.product("m", "n")
         return (
-            Stage(_tanh, ("t",), ("h",)),
-            Stage(_sigmoid, ("z",), (), self.rows("z"), update, joint=True),
+            Stage(tanh, ("t",), ("h",)),
+            Stage(sigmoid, ("z",), (), self.rows("z"), update, joint=True),
             Stage(_gate_and_reset, ("m", "r"), ("h",), self.rows("r"), reset, joint=True),
-            Stage(_write_tanh, ("h",), ("z", "h"), self.rows("n"), candidate, joint=True),
+            Stage(write_tanh, ("h",), ("z", "h"), self.rows("n"), candidate, joint=True),
         )
 
 
-def _tanh(value: Tensor) -> tuple[Tensor]:
-    return (torch.tanh(value),)
-
-
-def _sigmoid(value: Tensor) -> tuple[Tensor]:
-    return (torch.sigmoid(value),)
-
-
 @dataclass(frozen=True)
-class UGRNN(_OneStage):
+class UGRNN(OneStage):
     """The update gate RNN: a GRU without reset gate.
 
     ::
@@ -259,20 +227,17 @@ class UGRNN(_OneStage):
         h' = g * h + (1 - g) * tanh(W_n x + U_n h + b_n),  g = sigmoid(W_g x + U_g h + b_g)
 
     Source: Collins, Sohl-Dickstein and Sussillo 2017, arXiv:1611.09913, section 2.
-
-    Shapes: weight_ih (2H, I), weight_hh (2H, H), bias_ih (2H), rows in the order n g.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("n", "g")
+    gates = ("n", "g")
 
     def step(self, gates_BG: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-        """The new h."""
         n, g = gates_BG.chunk(2, -1)
         return (keep(torch.sigmoid(g), h_BH, torch.tanh(n)),)
 
 
 @dataclass(frozen=True)
-class LiGRU(_OneStage):
+class LiGRU(OneStage):
     """The light GRU: no reset gate, ReLU candidate.
 
     ::
@@ -281,14 +246,11 @@ class LiGRU(_OneStage):
 
     Source: Ravanelli, Brakel, Omologo and Bengio 2018, arXiv:1803.10225, section 3. Their batch norm of W x, whose
     shift takes the place of the bias, is left to the layer: a step sees one row at a time. ``UGRNN`` has tanh.
-
-    Shapes: weight_ih (2H, I), weight_hh (2H, H), bias_ih (2H), rows in the order z n.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("z", "n")
+    gates = ("z", "n")
 
     def step(self, gates_BG: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-        """The new h."""
         z, n = gates_BG.chunk(2, -1)
         return (keep(torch.sigmoid(z), h_BH, torch.relu(n)),)
 
@@ -305,21 +267,17 @@ class MinimalRNN(Gated):
 
     Source: Chen 2017, arXiv:1711.06788, section 2, with one layer and tanh for its input map.
 
-    Shapes: weight_ih (H, I) and bias_ih (H), of v; weight_hh, weight_vh (H, H) and bias_hh (H), of u.
+    Shapes: weight_ih and bias_ih, of v; weight_hh = U_h, weight_vh = U_v and bias_hh, of u.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("v",)
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of v and u."""
-        return super().parameter_shapes() | {"weight_vh": (self.hidden_size,) * 2}
+    gates = ("v",)
+    biases = ("bias_ih", "bias_hh")
+    matrices = (("weight_vh", 1),)
 
     def prepare(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """weight_hh and weight_vh side by side: one product makes u."""
-        return {
-            **{name: value for name, value in params.items() if name not in ("weight_hh", "weight_vh")},
-            "weight_u": torch.cat((params["weight_hh"], params["weight_vh"]), 1),
-        }
+        rest = {name: value for name, value in params.items() if name not in ("weight_hh", "weight_vh")}
+        return {**rest, "weight_u": torch.cat((params["weight_hh"], params["weight_vh"]), 1)}
 
     def stages(self) -> tuple[Stage, ...]:
         """v, then the gate."""
@@ -352,24 +310,17 @@ class LayerNormGRU(Normalised):
 
     Source: Ba, Kiros and Hinton 2016, arXiv:1607.06450, supplement, on the GRU of skip-thoughts. Their two shifts of
     the gates are summed and so are one vector here.
-
-    Shapes: weight_ih (3H, I), weight_hh (3H, H), rows in the order r z n; gain_ih and gain_hh (2H), gain_in and
-    gain_hn (H); shift (2H), shift_in and shift_hn (H) if ``bias``.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("r", "z", "n")
-    gains: ClassVar[tuple[tuple[str, int], ...]] = (("gain_ih", 2), ("gain_hh", 2), ("gain_in", 1), ("gain_hn", 1))
-    shifts: ClassVar[tuple[tuple[str, int], ...]] = (("shift", 2), ("shift_in", 1), ("shift_hn", 1))
+    gates = ("r", "z", "n")
+    gains = (("gain_ih", 2), ("gain_hh", 2), ("gain_in", 1), ("gain_hn", 1))
+    shifts = (("shift", 2), ("shift_in", 1), ("shift_hn", 1))
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One stage."""
-        return (Stage(self._step, ("h",), ("h", *self.norm_parameters), self.all_rows, self.product()),)
-
-    def _step(self, share_BG: Tensor, product_BG: Tensor, h_BH: Tensor, *norms: Tensor) -> tuple[Tensor]:
+    def step(self, share_BG: Tensor, product_BG: Tensor, h_BH: Tensor, *norms: Tensor) -> tuple[Tensor]:
         H = self.hidden_size
         gain_ih, gain_hh, gain_in, gain_hn, *shifts = norms
         shift, shift_in, shift_hn = shifts or (0.0, 0.0, 0.0)
         (gates_i, n_i), (gates_h, n_h) = share_BG.split((2 * H, H), -1), product_BG.split((2 * H, H), -1)
         r, z = torch.sigmoid(standardise(gates_h) * gain_hh + standardise(gates_i) * gain_ih + shift).chunk(2, -1)
         recurrent_BH = standardise(n_h) * gain_hn + shift_hn
-        return _write_tanh(standardise(n_i) * gain_in + shift_in + r * recurrent_BH, z, h_BH)
+        return write_tanh(standardise(n_i) * gain_in + shift_in + r * recurrent_BH, z, h_BH)

@@ -11,15 +11,15 @@ from types import MappingProxyType
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from rnnbench.cells.base import Product, Stage
-from rnnbench.cells.gated import Gated, _OneStage, keep, write
+from rnnbench.cells.gated import Gated, OneStage, activation, keep, sigmoid, times, write
 
 
 @dataclass(frozen=True)
-class RAN(_OneStage):
+class RAN(OneStage):
     """The recurrent additive network: the memory is a weighted sum of linear maps of the inputs.
 
     ::
@@ -30,23 +30,20 @@ class RAN(_OneStage):
 
     Source: Lee, Levy and Zettlemoyer 2017, arXiv:1705.07393, section 2.
 
-    Shapes: weight_ih (3H, I), rows in the order i f c; weight_hh (2H, H) and bias_ih (2H), i f.
-
     Attributes:
         output_map: ``tanh`` or ``identity``; both are the paper's.
     """
 
     output_map: Literal["tanh", "identity"] = "tanh"
 
-    gates: ClassVar[tuple[str, ...]] = ("i", "f", "c")
-    recurrent: ClassVar[tuple[str, ...] | None] = ("i", "f")
-    unbiased: ClassVar[tuple[str, ...]] = ("c",)
-    states: ClassVar[tuple[str, ...]] = ("h", "c")
-    reads: ClassVar[tuple[str, ...]] = ("c",)
-    joint: ClassVar[bool] = False
+    gates = ("i", "f", "c")
+    recurrent = ("i", "f")
+    unbiased = ("c",)
+    states = ("h", "c")
+    reads = ("c",)
+    joint = False
 
     def step(self, share_BG: Tensor, product_BG: Tensor, c_BH: Tensor) -> tuple[Tensor, Tensor]:
-        """The new h and c."""
         i, f, content = share_BG.chunk(3, -1)
         product_i, product_f = product_BG.chunk(2, -1)
         c_new_BH = torch.sigmoid(i + product_i) * content + torch.sigmoid(f + product_f) * c_BH
@@ -54,7 +51,7 @@ class RAN(_OneStage):
 
 
 @dataclass(frozen=True)
-class CFN(_OneStage):
+class CFN(OneStage):
     """The chaos-free network: without input the state dies out.
 
     ::
@@ -63,24 +60,21 @@ class CFN(_OneStage):
         h' = t * tanh(h) + e * tanh(W x)
 
     Source: Laurent and von Brecht 2017, arXiv:1612.06212, equations 1 and 2.
-
-    Shapes: weight_ih (3H, I), rows in the order t e w; weight_hh (2H, H) and bias_ih (2H), t e.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("t", "e", "w")
-    recurrent: ClassVar[tuple[str, ...] | None] = ("t", "e")
-    unbiased: ClassVar[tuple[str, ...]] = ("w",)
-    joint: ClassVar[bool] = False
+    gates = ("t", "e", "w")
+    recurrent = ("t", "e")
+    unbiased = ("w",)
+    joint = False
 
     def step(self, share_BG: Tensor, product_BG: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-        """The new h."""
         t, e, w = share_BG.chunk(3, -1)
         product_t, product_e = product_BG.chunk(2, -1)
         return (torch.sigmoid(t + product_t) * torch.tanh(h_BH) + torch.sigmoid(e + product_e) * torch.tanh(w),)
 
 
 @dataclass(frozen=True)
-class ATR(_OneStage):
+class ATR(OneStage):
     """The addition-subtraction twin-gated network: two gates from the same two products.
 
     ::
@@ -89,38 +83,33 @@ class ATR(_OneStage):
         h' = sigmoid(p + q) * p + sigmoid(p - q) * h
 
     Source: Zhang et al. 2018, arXiv:1810.12546, section 3; they print no biases.
-
-    Shapes: weight_ih (H, I), weight_hh (H, H), bias_ih and bias_hh (H).
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("p",)
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih", "bias_hh")
-    joint: ClassVar[bool] = False
+    gates = ("p",)
+    biases = ("bias_ih", "bias_hh")
+    joint = False
 
     def step(self, p_BH: Tensor, q_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-        """The new h."""
         return (torch.sigmoid(p_BH + q_BH) * p_BH + torch.sigmoid(p_BH - q_BH) * h_BH,)
 
 
 @dataclass(frozen=True)
-class LightRU(_OneStage):
+class LightRU(OneStage):
     """The light recurrent unit: only the gate sees the state.
 
     ::
 
         h' = (1 - f) * h + f * tanh(W_n x + b_n),  f = sigmoid(W_f x + U_f h + b_f)
 
-    Source: Ye et al. 2024, "Light recurrent unit", Electronics 13(16):3204. ``STAR`` puts a tanh around it.
-
-    Shapes: weight_ih (2H, I) and bias_ih (2H), rows in the order n f; weight_hh (H, H), f.
+    Source: Ye et al. 2024, "Light recurrent unit", Electronics 13(16):3204, by way of two libraries of one author, of
+    which one has no b_n. ``STAR`` puts a tanh around it.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("n", "f")
-    recurrent: ClassVar[tuple[str, ...] | None] = ("f",)
-    joint: ClassVar[bool] = False
+    gates = ("n", "f")
+    recurrent = ("f",)
+    joint = False
 
     def step(self, share_BG: Tensor, product_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-        """The new h."""
         n, f = share_BG.chunk(2, -1)
         return (write(torch.sigmoid(f + product_BH), h_BH, torch.tanh(n)),)
 
@@ -134,15 +123,12 @@ class STAR(LightRU):
         h' = tanh((1 - k) * h + k * tanh(W_z x + b_z)),  k = sigmoid(W_k x + U_k h + b_k)
 
     Source: Turkoglu, D'Aronco, Wegner and Schindler 2019, arXiv:1911.11033, section 3.
-
-    Shapes: weight_ih (2H, I) and bias_ih (2H), rows in the order z k; weight_hh (H, H), k.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("z", "k")
-    recurrent: ClassVar[tuple[str, ...] | None] = ("k",)
+    gates = ("z", "k")
+    recurrent = ("k",)
 
     def step(self, share_BG: Tensor, product_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-        """The new h."""
         return (torch.tanh(*super().step(share_BG, product_BH, h_BH)),)
 
 
@@ -158,17 +144,14 @@ class SGU(Gated):
 
     Source: Gao and Glowacka 2016, arXiv:1604.02910, section 3. Their hard sigmoid is that of the libraries of 2016;
     torch's has the slope 1/6.
-
-    Shapes: weight_ih (2H, I), weight_hh (2H, H), bias_ih (2H), rows in the order g z.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("g", "z")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
+    gates = ("g", "z")
 
     def stages(self) -> tuple[Stage, ...]:
         """The product with the input, the candidate, then the gate."""
         return (
-            Stage(_times, ("v",), ("h",), self.rows("g")),
+            Stage(times, ("v",), ("h",), self.rows("g")),
             *self._candidate(),
             Stage(_hard_write, ("h",), ("n", "h"), self.rows("z"), self.product("h", "z"), joint=True),
         )
@@ -179,24 +162,18 @@ class SGU(Gated):
 
 @dataclass(frozen=True)
 class DSGU(SGU):
-    """The deep simple gated unit: ``SGU`` with sigmoid(U_o (g * h)) in place of softplus(g * h).
+    """The deep simple gated unit: ``SGU`` with sigmoid(U_o (g * h)) in place of softplus(g * h); U_o is weight_oh.
 
-    Source: Gao and Glowacka 2016, arXiv:1604.02910, section 3. Shapes: as ``SGU``, and weight_oh (H, H).
+    Source: Gao and Glowacka 2016, arXiv:1604.02910, section 3.
     """
 
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of ``SGU`` and weight_oh."""
-        return super().parameter_shapes() | {"weight_oh": (self.hidden_size,) * 2}
+    matrices = (("weight_oh", 1),)
 
     def _candidate(self) -> tuple[Stage, ...]:
         return (
             Stage(_tanh_times, ("w",), ("h",), product=self.product("v", "g")),
-            Stage(_sigmoid, ("n",), product=Product("w", "weight_oh")),
+            Stage(sigmoid, ("n",), product=Product("w", "weight_oh")),
         )
-
-
-def _times(share_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-    return (share_BH * h_BH,)
 
 
 def _tanh_times(product_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
@@ -207,34 +184,30 @@ def _softplus(product_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
     return (F.softplus(*_tanh_times(product_BH, h_BH)),)
 
 
-def _sigmoid(product_BH: Tensor) -> tuple[Tensor]:
-    return (torch.sigmoid(product_BH),)
-
-
 def _hard_write(sum_BH: Tensor, n_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
     return (write(torch.clamp(0.2 * sum_BH + 0.5, 0, 1), h_BH, n_BH),)
 
 
 @dataclass(frozen=True)
-class _Scaled(_OneStage):
+class _Scaled(OneStage):
     """Base of cells with two learned numbers in 0..1, the sigmoids of parameters (1); ``numbers``: their starts."""
 
-    gates: ClassVar[tuple[str, ...]] = ("n",)
+    gates = ("n",)
     numbers: ClassVar[Mapping[str, float]] = MappingProxyType({})
 
+    @property
+    def parameters_read(self) -> tuple[str, ...]:
+        return tuple(self.numbers)
+
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of the gates and the numbers."""
         return super().parameter_shapes() | dict.fromkeys(self.numbers, (1,))
 
     def prepare(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """The numbers through their sigmoid."""
         return {name: torch.sigmoid(p) if name in self.numbers else p for name, p in params.items()}
 
-    def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
-        """As ``torch.nn``; the numbers at their starts."""
-        super().reset_parameters(params)
-        for name, start in self.numbers.items():
-            nn.init.constant_(params[name], start)
+    def starts(self) -> Mapping[str, float]:
+        return self.numbers
 
 
 @dataclass(frozen=True)
@@ -248,21 +221,16 @@ class FastRNN(_Scaled):
     Source: Kusupati et al. 2018, arXiv:1901.02358, section 3.1. alpha starts at -3 and beta at 3: small steps.
     ``LeakyRNN`` has one fixed number.
 
-    Shapes: weight_ih (H, I), weight_hh (H, H), bias_ih (H), alpha and beta (1).
-
     Attributes:
         nonlinearity: ``tanh`` or ``relu``.
     """
 
     nonlinearity: Literal["tanh", "relu"] = "tanh"
 
-    reads: ClassVar[tuple[str, ...]] = ("h", "alpha", "beta")
-    numbers: ClassVar[Mapping[str, float]] = MappingProxyType({"alpha": -3.0, "beta": 3.0})
+    numbers = MappingProxyType({"alpha": -3.0, "beta": 3.0})
 
     def step(self, sum_BH: Tensor, h_BH: Tensor, alpha: Tensor, beta: Tensor) -> tuple[Tensor]:
-        """The new h."""
-        n_BH = torch.tanh(sum_BH) if self.nonlinearity == "tanh" else torch.relu(sum_BH)
-        return (alpha * n_BH + beta * h_BH,)
+        return (alpha * activation(self.nonlinearity)(sum_BH) + beta * h_BH,)
 
 
 @dataclass(frozen=True)
@@ -276,34 +244,27 @@ class FastGRNN(_Scaled):
 
     Source: Kusupati et al. 2018, arXiv:1901.02358, section 3.2, with full W and U. zeta starts at 1, nu at -4.
 
-    Shapes: weight_ih (H, I), weight_hh (H, H), bias_z and bias_n (H), zeta and nu (1).
+    Shapes: bias_z and bias_n (H) in place of bias_ih.
     """
 
-    biases: ClassVar[tuple[str, ...]] = ()
-    numbers: ClassVar[Mapping[str, float]] = MappingProxyType({"zeta": 1.0, "nu": -4.0})
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The matrices, the numbers, the two biases."""
-        return super().parameter_shapes() | dict.fromkeys(self._biases, (self.hidden_size,))
+    biases = ()
+    numbers = MappingProxyType({"zeta": 1.0, "nu": -4.0})
 
     @property
-    def _biases(self) -> tuple[str, ...]:
-        return ("bias_z", "bias_n") if self.bias else ()
+    def parameters_read(self) -> tuple[str, ...]:
+        return (*self.numbers, *(("bias_z", "bias_n") if self.bias else ()))
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One stage."""
-        reads = ("h", *self.numbers, *self._biases)
-        return (Stage(_fast_grnn, ("h",), reads, self.all_rows, self.product(), joint=True),)
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        return super().parameter_shapes() | dict.fromkeys(self.parameters_read[2:], (self.hidden_size,))
 
-
-def _fast_grnn(sum_BH: Tensor, h_BH: Tensor, zeta: Tensor, nu: Tensor, *biases_H: Tensor) -> tuple[Tensor]:
-    bias_z, bias_n = biases_H or (0.0, 0.0)
-    z = torch.sigmoid(sum_BH + bias_z)
-    return ((zeta * (1 - z) + nu) * torch.tanh(sum_BH + bias_n) + z * h_BH,)
+    def step(self, sum_BH: Tensor, h_BH: Tensor, zeta: Tensor, nu: Tensor, *biases_H: Tensor) -> tuple[Tensor]:
+        bias_z, bias_n = biases_H or (0.0, 0.0)
+        z = torch.sigmoid(sum_BH + bias_z)
+        return ((zeta * (1 - z) + nu) * torch.tanh(sum_BH + bias_n) + z * h_BH,)
 
 
 @dataclass(frozen=True)
-class BRC(_OneStage):
+class BRC(OneStage):
     """The bistable recurrent cell: each unit sees its own state alone and may have two fixed points.
 
     ::
@@ -312,33 +273,28 @@ class BRC(_OneStage):
         h' = c * h + (1 - c) * tanh(W_n x + a * h + b_n)
 
     Source: Vecoven, Ernst and Drion 2021, arXiv:2006.05252, equations 5 to 7; they print no biases.
-
-    Shapes: weight_ih (3H, I) and bias_ih (3H), rows in the order a c n; weight_a and weight_c (H).
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("a", "c", "n")
-    recurrent: ClassVar[tuple[str, ...] | None] = ()
-    vectors: ClassVar[tuple[str, ...]] = ("weight_a", "weight_c")
+    gates = ("a", "c", "n")
+    recurrent = ()
+    vectors = ("weight_a", "weight_c")
 
     def step(self, share_BG: Tensor, h_BH: Tensor, weight_a: Tensor, weight_c: Tensor) -> tuple[Tensor]:
-        """The new h."""
         return _bistable(share_BG, weight_a * h_BH, weight_c * h_BH, h_BH)
 
 
 @dataclass(frozen=True)
-class NBRC(_OneStage):
-    """The recurrently neuromodulated bistable cell: ``BRC`` with matrices in place of w_a and w_c.
+class NBRC(OneStage):
+    """The recurrently neuromodulated bistable cell: ``BRC`` with matrices, weight_hh, in place of w_a and w_c.
 
-    Source: Vecoven, Ernst and Drion 2021, arXiv:2006.05252, section 3. Shapes: as ``BRC``, but weight_hh (2H, H),
-    rows a c, for the vectors.
+    Source: Vecoven, Ernst and Drion 2021, arXiv:2006.05252, section 3.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("a", "c", "n")
-    recurrent: ClassVar[tuple[str, ...] | None] = ("a", "c")
-    joint: ClassVar[bool] = False
+    gates = ("a", "c", "n")
+    recurrent = ("a", "c")
+    joint = False
 
     def step(self, share_BG: Tensor, product_BG: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-        """The new h."""
         own_a, own_c = product_BG.chunk(2, -1)
         return _bistable(share_BG, own_a, own_c, h_BH)
 

@@ -5,48 +5,26 @@ Shape suffixes: B rows of the batch, H hidden size, G rows of a weight, P rows o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from rnnbench.cells.base import Product, Stage
-from rnnbench.cells.gated import Gated, as_is
+from rnnbench.cells.gated import ForgetBias, OneStage, as_is, through
 
 
-def lstm_step(gates_BG: Tensor, c_BH: Tensor) -> tuple[Tensor, Tensor]:
-    """The new h and c of the LSTM from the sums of its gates in the order i f g o."""
+def lstm_step(gates_BG: Tensor, c_BH: Tensor, kept_BH: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The new h and c of the LSTM from the sums of its gates in the order i f g o; a factor on the candidate."""
     i, f, g, o = gates_BG.chunk(4, -1)
-    c_new_BH = torch.sigmoid(f) * c_BH + torch.sigmoid(i) * torch.tanh(g)
+    c_new_BH = torch.sigmoid(f) * c_BH + torch.sigmoid(i) * through(kept_BH, torch.tanh(g))
     return torch.sigmoid(o) * torch.tanh(c_new_BH), c_new_BH
 
 
 @dataclass(frozen=True)
-class _ForgetBias(Gated):
-    """Cells with a forget gate ``f`` whose bias can be raised at the start."""
-
-    forget_bias: float | None = None
-
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"forget_bias": 1.0},)
-
-    def __post_init__(self) -> None:
-        """See ``Cell``; also that there is a bias to raise."""
-        super().__post_init__()
-        if self.forget_bias is not None and not self.bias:
-            raise ValueError(f"forget_bias={self.forget_bias}: needs bias=True")
-
-    def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
-        """As ``torch.nn``, then the forget gate's bias, which draws nothing."""
-        super().reset_parameters(params)
-        if self.forget_bias is not None:
-            self.set_gate_bias(params, "f", self.forget_bias)
-
-
-@dataclass(frozen=True)
-class LSTM(_ForgetBias):
+class LSTM(ForgetBias):
     """The LSTM of today's libraries, as in ``torch.nn.LSTM``: forget gate, no peepholes, coupled to nothing.
 
     ::
@@ -63,8 +41,7 @@ class LSTM(_ForgetBias):
     Namesakes that differ: Gers and Schmidhuber 2000 and Graves 2013 add peepholes from c to the gates
     (``PeepholeLSTM``). The projection is of Sak, Senior and Beaufays 2014, who have peepholes besides.
 
-    Shapes: weight_ih (4H, I), weight_hh (4H, P), bias_ih and bias_hh (4H), rows in the order i f g o;
-    weight_hr (P, H) with a projection. P is ``proj_size``, or H without a projection.
+    Shapes with a projection of P = ``proj_size``: weight_hh (4H, P), weight_hr (P, H).
 
     Attributes:
         forget_bias: value at which the forget gate's bias starts (in bias_ih; its part of bias_hh starts at
@@ -78,11 +55,12 @@ class LSTM(_ForgetBias):
 
     proj_size: int = 0
 
-    gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"forget_bias": 1.0}, {"proj_size": 3})
+    gates = ("i", "f", "g", "o")
+    biases = ("bias_ih", "bias_hh")
+    memory_gates = MappingProxyType({"f": 1, "i": -1})
+    examples = ({"forget_bias": 1.0}, {"proj_size": 3})
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also the range of ``proj_size``."""
         super().__post_init__()
         if not 0 <= self.proj_size < self.hidden_size:
             raise ValueError(f"proj_size={self.proj_size}: must be in 0..hidden_size-1={self.hidden_size - 1}")
@@ -93,21 +71,20 @@ class LSTM(_ForgetBias):
         return {"h": self.proj_size or self.hidden_size, "c": self.hidden_size}
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of ``torch.nn.LSTM``."""
         shapes = super().parameter_shapes() | {"weight_hh": (4 * self.hidden_size, self.output_size)}
         return shapes | ({"weight_hr": (self.proj_size, self.hidden_size)} if self.proj_size else {})
 
     def stages(self) -> tuple[Stage, ...]:
         """The gates; with a projection its product is a second stage."""
         writes = ("m" if self.proj_size else "h", "c")
-        gates = Stage(lstm_step, writes, ("c",), self.all_rows, self.product(), joint=True)
+        gates = Stage(lstm_step, writes, ("c",), self.all_rows, self.product(), joint=True, candidate=True)
         if not self.proj_size:
             return (gates,)
         return (gates, Stage(as_is, ("h",), product=Product("m", "weight_hr")))
 
 
 @dataclass(frozen=True)
-class OriginalLSTM(Gated):
+class OriginalLSTM(OneStage):
     """The LSTM of 1997: no forget gate, the memory only adds.
 
     ::
@@ -122,25 +99,21 @@ class OriginalLSTM(Gated):
     blocks of one cell. Its gradient is truncated: that is ``TruncatedLSTM``; here it is whole. ``LSTMf`` of
     Jozefowicz 2015 is the form with tanh.
 
-    Shapes: weight_ih (3H, I), weight_hh (3H, H), bias_ih (3H), rows in the order i g o.
-
     Attributes:
         squash: the two squashing functions: those of the ``paper``, or ``tanh`` for both.
     """
 
     squash: Literal["paper", "tanh"] = "paper"
 
-    gates: ClassVar[tuple[str, ...]] = ("i", "g", "o")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
-    states: ClassVar[tuple[str, ...]] = ("h", "c")
+    gates = ("i", "g", "o")
+    states = ("h", "c")
+    reads = ("c",)
     truncated: ClassVar[bool] = False
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One stage."""
-        product = replace(self.product(), detach=self.truncated)
-        return (Stage(self._step, self.states, ("c",), self.all_rows, product, joint=True),)
+    def product(self, value: str = "h", first: str | None = None, last: str | None = None) -> Product:
+        return replace(super().product(value, first, last), detach=self.truncated)
 
-    def _step(self, gates_BG: Tensor, c_BH: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, gates_BG: Tensor, c_BH: Tensor) -> tuple[Tensor, Tensor]:
         i, g, o = gates_BG.chunk(3, -1)
         if self.squash == "paper":  # 2 sigmoid(v) - 1 = tanh(v / 2), without its cancellation
             c_new_BH = c_BH + torch.sigmoid(i) * (2 * torch.tanh(g / 2))
@@ -153,11 +126,13 @@ class OriginalLSTM(Gated):
 class TruncatedLSTM(OriginalLSTM):
     """``OriginalLSTM`` with the truncated gradient of 1997: errors flow back in time through the memory c alone.
 
-    What reaches a gate or the candidate does not flow on into the old h (Hochreiter and Schmidhuber 1997,
-    appendix A.1). The outputs are those of ``OriginalLSTM``, the gradient is not the gradient of the outputs.
+    What reaches a gate or the candidate does not flow on into the old h. The outputs are those of
+    ``OriginalLSTM``, the gradient is not the gradient of the outputs.
+
+    Source: Hochreiter and Schmidhuber 1997, "Long short-term memory", appendix A.1.
     """
 
-    truncated: ClassVar[bool] = True
-    exceptions: ClassVar[Mapping[str, str]] = MappingProxyType(
+    truncated = True
+    exceptions = MappingProxyType(
         {"gradients": "the truncated gradient of the paper is not the gradient of the outputs"}
     )

@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rnnbench.cells.base import Product, Stage
-from rnnbench.cells.gated import Gated, _OneStage, standardise
+from rnnbench.cells.gated import Gated, OneStage, standardise, times
 from rnnbench.cells.lstm import lstm_step
 from rnnbench.cells.peephole import Peepholes
 
 
 @dataclass(frozen=True)
-class Normalised(Gated):
+class Normalised(OneStage):
     """Base of cells with layer norms: gains start at 1, shifts at 0. A subclass lists both with their sizes in H.
 
     Attributes:
@@ -28,25 +28,22 @@ class Normalised(Gated):
         shifts: alike; there are none without ``bias``.
     """
 
-    biases: ClassVar[tuple[str, ...]] = ()
+    biases = ()
+    joint = False
     gains: ClassVar[tuple[tuple[str, int], ...]] = ()
     shifts: ClassVar[tuple[tuple[str, int], ...]] = ()
 
     @property
-    def norm_parameters(self) -> tuple[str, ...]:
-        """Gains, then shifts if there are any: what a stage reads."""
-        return tuple(name for name, _ in (*self.gains, *(self.shifts if self.bias else ())))
+    def parameters_read(self) -> tuple[str, ...]:
+        return tuple(self.starts())
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """weight_ih and weight_hh, then gains and shifts."""
         sizes = dict((*self.gains, *self.shifts))
-        return super().parameter_shapes() | {name: (sizes[name] * self.hidden_size,) for name in self.norm_parameters}
+        return super().parameter_shapes() | {name: (sizes[name] * self.hidden_size,) for name in self.starts()}
 
-    def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
-        """As ``torch.nn``; gains 1, shifts 0."""
-        super().reset_parameters(params)
-        for name in self.norm_parameters:
-            nn.init.constant_(params[name], float(name.startswith("gain")))
+    def starts(self) -> Mapping[str, float]:
+        shifts = dict.fromkeys(dict(self.shifts), 0.0) if self.bias else {}
+        return dict.fromkeys(dict(self.gains), 1.0) | shifts
 
 
 @dataclass(frozen=True)
@@ -63,43 +60,28 @@ class LayerNormLSTM(Normalised):
     Source: Ba, Kiros and Hinton 2016, arXiv:1607.06450, supplement, equations 20 to 22. Their two shifts of the
     norms and the bias are summed and so are one vector here, ``shift``. Namesakes that differ: a norm for each
     gate apart, and LSTMs around which a layer norm is put.
-
-    Shapes: weight_ih (4H, I), weight_hh (4H, H), gain_ih and gain_hh (4H), gain_c (H), shift (4H) and shift_c (H)
-    if ``bias``; rows in the order i f g o.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
-    states: ClassVar[tuple[str, ...]] = ("h", "c")
-    gains: ClassVar[tuple[tuple[str, int], ...]] = (("gain_ih", 4), ("gain_hh", 4), ("gain_c", 1))
-    shifts: ClassVar[tuple[tuple[str, int], ...]] = (("shift", 4), ("shift_c", 1))
-    exceptions: ClassVar[Mapping[str, str]] = MappingProxyType(
+    gates = ("i", "f", "g", "o")
+    states = ("h", "c")
+    reads = ("c",)
+    gains = (("gain_ih", 4), ("gain_hh", 4), ("gain_c", 1))
+    shifts = (("shift", 4), ("shift_c", 1))
+    exceptions = MappingProxyType(
         {"float32": "sums of variance 1 make the step expand: its error, 1e-7 as the LSTM's, grows with every step"}
     )
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One stage."""
-        reads = ("c", *self.norm_parameters)
-        return (Stage(_layer_norm_lstm, self.states, reads, self.all_rows, self.product()),)
-
-
-def _layer_norm_lstm(
-    share_BG: Tensor,
-    product_BG: Tensor,
-    c_BH: Tensor,
-    gain_ih: Tensor,
-    gain_hh: Tensor,
-    gain_c: Tensor,
-    shift: Tensor | float = 0.0,
-    shift_c: Tensor | float = 0.0,
-) -> tuple[Tensor, Tensor]:
-    gates_BG = standardise(product_BG) * gain_hh + standardise(share_BG) * gain_ih + shift
-    i, f, g, o = gates_BG.chunk(4, -1)
-    c_new_BH = torch.sigmoid(f) * c_BH + torch.sigmoid(i) * torch.tanh(g)
-    return torch.sigmoid(o) * torch.tanh(standardise(c_new_BH) * gain_c + shift_c), c_new_BH
+    def step(self, share_BG: Tensor, product_BG: Tensor, c_BH: Tensor, *norms: Tensor) -> tuple[Tensor, Tensor]:
+        gain_ih, gain_hh, gain_c, *shifts = norms
+        shift, shift_c = shifts or (0.0, 0.0)
+        gates_BG = standardise(product_BG) * gain_hh + standardise(share_BG) * gain_ih + shift
+        i, f, g, o = gates_BG.chunk(4, -1)
+        c_new_BH = torch.sigmoid(f) * c_BH + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(standardise(c_new_BH) * gain_c + shift_c), c_new_BH
 
 
 @dataclass(frozen=True)
-class JANET(_OneStage):
+class JANET(OneStage):
     """Just another network: the forget gate alone.
 
     ::
@@ -108,8 +90,6 @@ class JANET(_OneStage):
         h' = sigmoid(s) * h + (1 - sigmoid(s - beta)) * tanh(W_xg x + W_hg h + b_g)
 
     Source: van der Westhuizen and Lasenby 2018, arXiv:1804.04849, section 4. With ``beta=0`` it is ``UGRNN``.
-
-    Shapes: weight_ih (2H, I), weight_hh (2H, H), bias_ih (2H), rows in the order f g.
 
     Attributes:
         beta: how far the input lags behind what is forgotten; the paper's is 1.
@@ -120,22 +100,19 @@ class JANET(_OneStage):
     beta: float = 1.0
     t_max: int | None = None
 
-    gates: ClassVar[tuple[str, ...]] = ("f", "g")
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"t_max": 20, "beta": 0.5},)
+    gates = ("f", "g")
+    examples = ({"t_max": 20, "beta": 0.5},)
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also the range of ``t_max``."""
         super().__post_init__()
         if self.t_max is not None and (self.t_max < 3 or not self.bias):
             raise ValueError(f"t_max={self.t_max}: must be at least 3, with bias=True")
 
     def step(self, gates_BG: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-        """The new h."""
         s, g = gates_BG.chunk(2, -1)
         return (torch.sigmoid(s) * h_BH + torch.sigmoid(self.beta - s) * torch.tanh(g),)
 
     def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
-        """As ``torch.nn``; with ``t_max`` the chrono initialisation."""
         super().reset_parameters(params)
         if self.t_max is not None:
             with torch.no_grad():
@@ -155,34 +132,25 @@ class MultiplicativeLSTM(Gated):
         c' = sigmoid(f) * c + sigmoid(i) * tanh(g)
         h' = sigmoid(o) * tanh(c')
 
-    Source: Krause, Lu, Murray and Renals 2016, arXiv:1609.07959, section 3. Not the mLSTM of Beck et al. 2024,
-    whose m stands for matrix.
+    Source: Krause, Lu, Murray and Renals 2016, arXiv:1609.07959, section 3. Some copies have no tanh in the
+    candidate and h' = tanh(sigmoid(o) * c'). Not the mLSTM of Beck et al. 2024, whose m stands for matrix.
 
-    Shapes: weight_ih (5H, I), rows in the order m i f g o; weight_hh (H, H), of m; weight_mh (4H, H) and bias_ih
-    (4H), rows in the order i f g o.
+    Shapes: weight_hh (H, H), of m; weight_mh (4H, H) and bias_ih (4H), rows i f g o.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("m", "i", "f", "g", "o")
-    recurrent: ClassVar[tuple[str, ...] | None] = ("m",)
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
-    unbiased: ClassVar[tuple[str, ...]] = ("m",)
-    states: ClassVar[tuple[str, ...]] = ("h", "c")
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of the gates and weight_mh."""
-        return super().parameter_shapes() | {"weight_mh": (4 * self.hidden_size, self.hidden_size)}
+    gates = ("m", "i", "f", "g", "o")
+    recurrent = ("m",)
+    unbiased = ("m",)
+    states = ("h", "c")
+    matrices = (("weight_mh", 4),)
 
     def stages(self) -> tuple[Stage, ...]:
         """m, then the LSTM."""
         gates = Product("m", "weight_mh")
         return (
-            Stage(_multiply, ("m",), (), self.rows("m"), self.product()),
-            Stage(lstm_step, ("h", "c"), ("c",), self.rows("i", "o"), gates, joint=True),
+            Stage(times, ("m",), (), self.rows("m"), self.product()),
+            Stage(lstm_step, ("h", "c"), ("c",), self.rows("i", "o"), gates, joint=True, candidate=True),
         )
-
-
-def _multiply(share_BH: Tensor, product_BH: Tensor) -> tuple[Tensor]:
-    return (share_BH * product_BH,)
 
 
 @dataclass(frozen=True)
@@ -198,8 +166,7 @@ class MogrifierLSTM(Gated):
     Source: Melis, Kocisky and Blunsom 2020, arXiv:1909.01792, equations 1 and 2, without their factoring of Q
     and R into low ranks. With 0 rounds it would be ``LSTM``.
 
-    Shapes: weight_ih (4H, I), weight_hh (4H, H), bias_ih (4H), rows in the order i f g o; weight_q1, weight_q3, ...
-    (I, H) and weight_r2, weight_r4, ... (H, I).
+    Shapes: weight_q1, weight_q3, ... (I, H) and weight_r2, weight_r4, ... (H, I) besides.
 
     Attributes:
         rounds: how many times; the paper takes 5 or 6.
@@ -207,13 +174,11 @@ class MogrifierLSTM(Gated):
 
     rounds: int = 5
 
-    gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
-    states: ClassVar[tuple[str, ...]] = ("h", "c")
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"rounds": 1}, {"rounds": 2})
+    gates = ("i", "f", "g", "o")
+    states = ("h", "c")
+    examples = ({"rounds": 1}, {"rounds": 2})
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also the range of ``rounds``."""
         super().__post_init__()
         if self.rounds < 1:
             raise ValueError(f"rounds={self.rounds}: must be at least 1")
@@ -223,7 +188,6 @@ class MogrifierLSTM(Gated):
         return [f"weight_{'rq'[k % 2]}{k}" for k in range(1, self.rounds + 1)]
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of the gates and a matrix a round."""
         I, H = self.input_size, self.hidden_size
         return super().parameter_shapes() | {name: (I, H) if "q" in name else (H, I) for name in self._mutual}
 
@@ -244,7 +208,7 @@ class MogrifierLSTM(Gated):
             rounds.append(Stage(step, (written,), reads, product=Product(h if odd else x, weight)))
             x, h = (written, h) if odd else (x, written)
         gates = Product("xh", "weight", "bias" if self.bias else None)
-        return (*rounds, Stage(lstm_step, ("h", "c"), ("c",), product=gates))
+        return (*rounds, Stage(lstm_step, ("h", "c"), ("c",), product=gates, candidate=True))
 
 
 def _modulate(product: Tensor, value: Tensor) -> tuple[Tensor]:
@@ -271,23 +235,17 @@ class ResidualLSTM(Peepholes):
 
     Source: Kim, El-Khamy and Lee 2017, arXiv:1701.03360, section 3. They may take the identity for W_s where sizes
     allow it. Not the residual connection around a layer.
-
-    Shapes: weight_ih (5H, I), rows in the order i f g o s; weight_hh (4H, H) and bias_ih (4H), i f g o;
-    weight_ci, weight_cf, weight_co (H); weight_p (H, H).
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o", "s")
-    recurrent: ClassVar[tuple[str, ...] | None] = ("i", "f", "g", "o")
-    unbiased: ClassVar[tuple[str, ...]] = ("s",)
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of the gates, the peepholes and weight_p."""
-        return super().parameter_shapes() | {"weight_p": (self.hidden_size,) * 2}
+    gates = ("i", "f", "g", "o", "s")
+    recurrent = ("i", "f", "g", "o")
+    unbiased = ("s",)
+    matrices = (("weight_p", 1),)
 
     def stages(self) -> tuple[Stage, ...]:
         """The memory, then the projection."""
         reads = ("c", *self.vectors)
         return (
-            Stage(self.memory, ("o", "m", "c"), reads, self.rows("i", "o"), self.product(), joint=True),
-            Stage(_multiply, ("h",), ("o",), self.rows("s"), Product("m", "weight_p"), joint=True),
+            Stage(self.memory, ("o", "m", "c"), reads, self.rows("i", "o"), self.product(), joint=True, candidate=True),
+            Stage(times, ("h",), ("o",), self.rows("s"), Product("m", "weight_p"), joint=True),
         )

@@ -6,16 +6,14 @@ Shape suffixes: B rows of the batch, H hidden size, G rows of a weight.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from rnnbench.cells.base import Product, Stage
-from rnnbench.cells.gated import Gated, _OneStage, as_is
-from rnnbench.cells.lstm import _ForgetBias
-
-_PEEPHOLES = ("weight_ci", "weight_cf", "weight_co")
+from rnnbench.cells.gated import ForgetBias, Gated, OneStage, as_is, through
 
 
 @dataclass(frozen=True)
@@ -28,16 +26,20 @@ class Peepholes(Gated):
         squash_output: whether the memory goes through tanh on its way out.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("i", "f", "g", "o")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
-    states: ClassVar[tuple[str, ...]] = ("h", "c")
-    vectors: ClassVar[tuple[str, ...]] = _PEEPHOLES
+    gates = ("i", "f", "g", "o")
+    states = ("h", "c")
+    vectors = ("weight_ci", "weight_cf", "weight_co")
+    memory_gates = MappingProxyType({"f": 1, "i": -1})
     coupled: ClassVar[bool] = False
     squash_input: ClassVar[bool] = True
     squash_output: ClassVar[bool] = True
 
-    def memory(self, gates_BG: Tensor, c_BH: Tensor, *peepholes_H: Tensor) -> tuple[Any, Tensor, Tensor]:
-        """The output gate (None if there is none), what it lets out, and the new memory."""
+    def memory(self, gates_BG: Tensor, c_BH: Tensor, *rest: Tensor) -> tuple[Any, Tensor, Tensor]:
+        """The output gate (None if there is none), what it lets out, and the new memory.
+
+        ``rest`` are the peepholes and, if given, a factor on the candidate.
+        """
+        peepholes_H, kept = rest[: len(self.vectors)], rest[len(self.vectors) :]
         sums = dict(zip(self.recurrent_gates, gates_BG.chunk(len(self.recurrent_gates), -1)))
         weights = dict(zip(self.vectors, peepholes_H))
 
@@ -50,26 +52,22 @@ class Peepholes(Gated):
         i = gate("i", c_BH)
         f = 1 - i if self.coupled and i is not None else gate("f", c_BH)
         g = torch.tanh(sums["g"]) if self.squash_input else sums["g"]
-        c_new_BH = _through(f, c_BH) + _through(i, g)
+        c_new_BH = through(f, c_BH) + through(i, kept[0] * g if kept else g)
         return gate("o", c_new_BH), torch.tanh(c_new_BH) if self.squash_output else c_new_BH, c_new_BH
 
 
-def _through(gate: Tensor | None, value: Tensor) -> Tensor:
-    return value if gate is None else gate * value
+@dataclass(frozen=True)
+class _Peepholes(Peepholes, OneStage):
+    reads = ("c",)
+    has_candidate = True
+
+    def step(self, gates_BG: Tensor, c_BH: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
+        o, m, c_new_BH = self.memory(gates_BG, c_BH, *rest)
+        return through(o, m), c_new_BH
 
 
 @dataclass(frozen=True)
-class _Peepholes(Peepholes, _OneStage):
-    reads: ClassVar[tuple[str, ...]] = ("c",)
-
-    def step(self, gates_BG: Tensor, c_BH: Tensor, *peepholes_H: Tensor) -> tuple[Tensor, Tensor]:
-        """The new h and c."""
-        o, m, c_new_BH = self.memory(gates_BG, c_BH, *peepholes_H)
-        return _through(o, m), c_new_BH
-
-
-@dataclass(frozen=True)
-class PeepholeLSTM(_ForgetBias, _Peepholes):
+class PeepholeLSTM(ForgetBias, _Peepholes):
     """The LSTM with diagonal peepholes: the "vanilla" LSTM of Greff et al. and the LSTM of Chung et al. 2014.
 
     ::
@@ -82,67 +80,59 @@ class PeepholeLSTM(_ForgetBias, _Peepholes):
 
     Source: Graves 2013, arXiv:1308.0850, equations 7 to 11; Greff et al. 2017, arXiv:1503.04069, section 2.
     Gers and Schmidhuber 2000 brought the peepholes. ``LSTM`` has none.
-
-    Shapes: weight_ih (4H, I), weight_hh (4H, H), bias_ih (4H), rows in the order i f g o; weight_ci, weight_cf
-    and weight_co (H).
-
-    Attributes:
-        forget_bias: value at which the forget gate's bias starts; None leaves it as drawn.
     """
 
 
 @dataclass(frozen=True)
 class LSTMNIG(_Peepholes):
-    """No input gate, i = 1, in ``PeepholeLSTM``: NIG of Greff et al. 2017, arXiv:1503.04069. Rows f g o."""
+    """``PeepholeLSTM`` without input gate, i = 1. Source: NIG of Greff et al. 2017, arXiv:1503.04069."""
 
-    gates: ClassVar[tuple[str, ...]] = ("f", "g", "o")
-    vectors: ClassVar[tuple[str, ...]] = ("weight_cf", "weight_co")
+    gates = ("f", "g", "o")
+    vectors = ("weight_cf", "weight_co")
 
 
 @dataclass(frozen=True)
 class LSTMNFG(_Peepholes):
-    """No forget gate, f = 1, in ``PeepholeLSTM``: NFG of Greff et al. 2017. Rows i g o."""
+    """``PeepholeLSTM`` without forget gate, f = 1. Source: NFG of Greff et al. 2017, arXiv:1503.04069."""
 
-    gates: ClassVar[tuple[str, ...]] = ("i", "g", "o")
-    vectors: ClassVar[tuple[str, ...]] = ("weight_ci", "weight_co")
+    gates = ("i", "g", "o")
+    vectors = ("weight_ci", "weight_co")
 
 
 @dataclass(frozen=True)
 class LSTMNOG(_Peepholes):
-    """No output gate, o = 1, in ``PeepholeLSTM``: NOG of Greff et al. 2017. Rows i f g."""
+    """``PeepholeLSTM`` without output gate, o = 1. Source: NOG of Greff et al. 2017, arXiv:1503.04069."""
 
-    gates: ClassVar[tuple[str, ...]] = ("i", "f", "g")
-    vectors: ClassVar[tuple[str, ...]] = ("weight_ci", "weight_cf")
+    gates = ("i", "f", "g")
+    vectors = ("weight_ci", "weight_cf")
 
 
 @dataclass(frozen=True)
 class LSTMNIAF(_Peepholes):
-    """No input activation function: the candidate of ``PeepholeLSTM`` without tanh; NIAF of Greff et al. 2017."""
+    """``PeepholeLSTM`` whose candidate has no tanh. Source: NIAF of Greff et al. 2017, arXiv:1503.04069."""
 
-    squash_input: ClassVar[bool] = False
+    squash_input = False
 
 
 @dataclass(frozen=True)
 class LSTMNOAF(_Peepholes):
-    """No output activation function: h' = o * c' in ``PeepholeLSTM``; NOAF of Greff et al. 2017."""
+    """``PeepholeLSTM`` with h' = o * c'. Source: NOAF of Greff et al. 2017, arXiv:1503.04069."""
 
-    squash_output: ClassVar[bool] = False
+    squash_output = False
 
 
 @dataclass(frozen=True)
-class LSTMCIFG(_Peepholes):
-    """Coupled input and forget gate: f = 1 - i in ``PeepholeLSTM``; CIFG of Greff et al. 2017. Rows i g o."""
+class LSTMCIFG(LSTMNFG):
+    """``PeepholeLSTM`` with coupled gates, f = 1 - i. Source: CIFG of Greff et al. 2017, arXiv:1503.04069."""
 
-    gates: ClassVar[tuple[str, ...]] = ("i", "g", "o")
-    vectors: ClassVar[tuple[str, ...]] = ("weight_ci", "weight_co")
-    coupled: ClassVar[bool] = True
+    coupled = True
 
 
 @dataclass(frozen=True)
 class LSTMNP(_Peepholes):
-    """No peepholes: NP of Greff et al. 2017. It is ``LSTM`` with one bias. Rows i f g o."""
+    """No peepholes: ``LSTM`` with one bias. Source: NP of Greff et al. 2017, arXiv:1503.04069."""
 
-    vectors: ClassVar[tuple[str, ...]] = ()
+    vectors = ()
 
 
 @dataclass(frozen=True)
@@ -154,20 +144,17 @@ class LSTMFGR(Peepholes):
         i = sigmoid(W_i x + R_i h + w_ci * c  + b_i + R_ii q_i + R_fi q_f + R_oi q_o)     q: i, f, o one step ago
         f, o                                                                              alike
 
-    FGR of Greff et al. 2017, arXiv:1503.04069, section 3; as in the LSTM of Hochreiter and Schmidhuber 1997 with
-    all units connected.
+    Source: FGR of Greff et al. 2017, arXiv:1503.04069, section 3; as in the LSTM of Hochreiter and Schmidhuber 1997
+    with all units connected.
 
-    Shapes: as ``PeepholeLSTM``, and weight_qq (3H, 3H) with rows and columns in the order i f o. The state q (3H)
-    holds the gates in this order.
+    Shapes: weight_qq (3H, 3H), rows and columns in the order i f o; the state q (3H) has this order too.
     """
 
     @property
     def state(self) -> dict[str, int]:
-        """``h`` and ``c`` (H), and ``q``, the gates (3H)."""
         return super().state | {"q": 3 * self.hidden_size}
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Those of ``PeepholeLSTM`` and weight_qq."""
         return super().parameter_shapes() | {"weight_qq": (3 * self.hidden_size,) * 2}
 
     def stages(self) -> tuple[Stage, ...]:
@@ -191,28 +178,26 @@ def _full_recurrence(
 
 
 @dataclass(frozen=True)
-class LSTMf(_Peepholes):
-    """``LSTM`` without its forget gate (f = 1) and with one bias: LSTM-f of Jozefowicz et al. 2015. Rows i g o.
+class LSTMf(LSTMNFG):
+    """``LSTM`` without forget gate, f = 1, and with one bias: LSTM-f.
 
-    Jozefowicz, Zaremba and Sutskever 2015, "An empirical exploration of recurrent network architectures", section
-    2; they name the candidate i and the input gate j. LSTM-b is ``LSTM`` with ``forget_bias=1``.
+    Source: Jozefowicz, Zaremba and Sutskever 2015, "An empirical exploration of recurrent network architectures",
+    section 2; they name the candidate i and the input gate j. Their o is printed with tanh: taken for a slip, as they
+    call it a gate. LSTM-b is ``LSTM`` with ``forget_bias=1``.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("i", "g", "o")
-    vectors: ClassVar[tuple[str, ...]] = ()
+    vectors = ()
 
 
 @dataclass(frozen=True)
-class LSTMi(_Peepholes):
-    """``LSTM`` without its input gate (i = 1) and with one bias: LSTM-i of Jozefowicz et al. 2015. Rows f g o."""
+class LSTMi(LSTMNIG):
+    """``LSTM`` without input gate, i = 1, and with one bias. Source: LSTM-i of Jozefowicz et al. 2015."""
 
-    gates: ClassVar[tuple[str, ...]] = ("f", "g", "o")
-    vectors: ClassVar[tuple[str, ...]] = ()
+    vectors = ()
 
 
 @dataclass(frozen=True)
-class LSTMo(_Peepholes):
-    """``LSTM`` without its output gate (o = 1) and with one bias: LSTM-o of Jozefowicz et al. 2015. Rows i f g."""
+class LSTMo(LSTMNOG):
+    """``LSTM`` without output gate, o = 1, and with one bias. Source: LSTM-o of Jozefowicz et al. 2015."""
 
-    gates: ClassVar[tuple[str, ...]] = ("i", "f", "g")
-    vectors: ClassVar[tuple[str, ...]] = ()
+    vectors = ()

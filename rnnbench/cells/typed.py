@@ -6,17 +6,16 @@ Shape suffixes: B rows of the batch, I input size, H hidden size, G rows of a we
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from rnnbench.cells.base import Stage
-from rnnbench.cells.gated import Gated
+from rnnbench.cells.gated import Gated, OneStage, times
 
 
 @dataclass(frozen=True)
-class TRNN(Gated):
+class TRNN(OneStage):
     """The strongly-typed RNN: gate and candidate see the input alone.
 
     ::
@@ -24,40 +23,31 @@ class TRNN(Gated):
         h' = f * h + (1 - f) * z,  z = W x,  f = sigmoid(V x + b)
 
     Source: Balduzzi and Ghifary 2016, arXiv:1602.02218, section 3. ``SRU`` is close to it.
-
-    Shapes: weight_ih (2H, I), rows in the order z f; bias_ih (H), of f.
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("z", "f")
-    recurrent: ClassVar[tuple[str, ...] | None] = ()
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
-    unbiased: ClassVar[tuple[str, ...]] = ("z",)
+    gates = ("z", "f")
+    recurrent = ()
+    unbiased = ("z",)
+    reads = ()
+    recurrence = "linear"
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One linear recurrence."""
-        return (Stage(_trnn, ("h",), (), self.all_rows, recurrence="linear"),)
-
-
-def _trnn(share_BG: Tensor) -> tuple[Tensor, Tensor]:
-    z, f = share_BG.chunk(2, -1)
-    f = torch.sigmoid(f)
-    return f, (1 - f) * z
+    def step(self, share_BG: Tensor) -> tuple[Tensor, Tensor]:
+        z, f = share_BG.chunk(2, -1)
+        f = torch.sigmoid(f)
+        return f, (1 - f) * z
 
 
 @dataclass(frozen=True)
 class TypedWithMemory(Gated):
-    """Base of the strongly-typed cells whose gates see this input and the one before, p, which is a state."""
+    """Base of the strongly-typed cells whose gates see this input and, through weight_hh (3H, I), the one before, p."""
 
-    gates: ClassVar[tuple[str, ...]] = ("z", "f", "o")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
+    gates = ("z", "f", "o")
 
     @property
     def state(self) -> dict[str, int]:
-        """``states`` (H) and ``p``, the input before (I)."""
         return super().state | {"p": self.input_size}
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """weight_hh (3H, I) multiplies the input before."""
         return super().parameter_shapes() | {"weight_hh": (3 * self.hidden_size, self.input_size)}
 
 
@@ -74,8 +64,6 @@ class TGRU(TypedWithMemory):
         p' = x
 
     Source: Balduzzi and Ghifary 2016, arXiv:1602.02218, section 3.
-
-    Shapes: weight_ih (3H, I), weight_hh (3H, I), bias_ih (3H), rows in the order z f o.
     """
 
     def stages(self) -> tuple[Stage, ...]:
@@ -97,25 +85,20 @@ class TLSTM(TypedWithMemory):
 
         z, f, o                                as in TGRU
         c' = f * c + (1 - f) * z
-        h' = c' * o
+        h = c' * o                             the output, no state
         p' = x
 
-    Source: Balduzzi and Ghifary 2016, arXiv:1602.02218, section 3. Shapes: as ``TGRU``. The state is c and p.
+    Source: Balduzzi and Ghifary 2016, arXiv:1602.02218, section 3.
     """
 
-    states: ClassVar[tuple[str, ...]] = ("c",)
-
-    @property
-    def output_size(self) -> int:
-        """H; the output is no state."""
-        return self.hidden_size
+    states = ("c",)
 
     def stages(self) -> tuple[Stage, ...]:
         """One linear recurrence, then the output."""
         writes, gates = ("c", "o", "p"), self.product("p")
         return (
             Stage(_tlstm, writes, ("x",), self.all_rows, gates, joint=True, recurrence="linear"),
-            Stage(_out, ("h",), ("c", "o")),
+            Stage(times, ("h",), ("c", "o")),
         )
 
 
@@ -123,7 +106,3 @@ def _tlstm(sum_BG: Tensor, x_BI: Tensor) -> tuple[Tensor, ...]:
     z, f, o = sum_BG.chunk(3, -1)
     f = torch.sigmoid(f)
     return f, (1 - f) * z, torch.tanh(o), x_BI
-
-
-def _out(c_BH: Tensor, o_BH: Tensor) -> tuple[Tensor]:
-    return (c_BH * o_BH,)

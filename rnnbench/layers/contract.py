@@ -9,10 +9,8 @@ Shape suffixes: B sequences, T padded steps, I input, S size of a state, M model
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import itertools
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -80,15 +78,9 @@ class Example:
 
 
 def find_cells() -> list[type[Cell]]:
-    """Every public cell in a module of ``rnnbench.cells``; a base without stages is none."""
-    modules = [module.name for module in pkgutil.iter_modules(rnnbench.cells.__path__, "rnnbench.cells.")]
-    return [
-        found
-        for name in modules
-        for found in vars(importlib.import_module(name)).values()
-        if inspect.isclass(found) and issubclass(found, Cell) and found.stages is not Cell.stages
-        if found.__module__ == name and not found.__name__.startswith("_")
-    ]
+    """Every cell that ``rnnbench.cells`` exports; the bases that cells share are not exported."""
+    exported = [found for found in vars(rnnbench.cells).values() if inspect.isclass(found)]
+    return [found for found in exported if issubclass(found, Cell) and found is not Cell]
 
 
 def examples(cell: type[Cell]) -> list[Example]:
