@@ -1,4 +1,4 @@
-"""A cell run over time: depth, direction, dropout between layers, lengths, initial state.
+"""A cell run over time: depth, direction, what is put around it, lengths, initial state.
 
 Shape suffixes: B sequences, T padded steps, N real steps of all sequences together, I input, O output (both
 directions), L layers times directions, S size of a state.
@@ -7,8 +7,9 @@ directions), L layers times directions, S size of a state.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +17,15 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
 from rnnbench.cells import Cell
+from rnnbench.layers.around import Rates, around, rate, rates
 from rnnbench.layers.engines import resolve_engine, run_engine, second_engine
+from rnnbench.layers.initialisation import Init, initialise
 from rnnbench.layers.loop import State
-from rnnbench.layers.packing import Packing, from_packed, from_padded, to_padded
+from rnnbench.layers.packing import Packing, from_packed, from_padded, to_padded, to_steps
+from rnnbench.layers.wrappers import RECURRENT, Around, dropout_mask
 
 Hidden = Tensor | tuple[Tensor, ...]
+Connection = Literal["residual", "highway"]
 
 
 class Recurrent(nn.Module):
@@ -38,9 +43,23 @@ class Recurrent(nn.Module):
         engine: how the loop over time is run: one of ``rnnbench.layers.engines.ENGINES``.
         device: of the parameters.
         dtype: of the parameters.
+        variational_dropout: probability of dropping a number for all steps of a sequence: of the input of every layer
+            and of the recurrent value (``VariationalDropout``), or of either, ``{"x": 0.2, "h": 0.3}``.
+        recurrent_dropout: probability of dropping a number of the candidate, see ``RecurrentDropout``.
+        zoneout: probability that a number of a state stays as it is, see ``Zoneout``; of all states, or by state,
+            ``{"h": 0.05, "c": 0.5}``.
+        weight_dropout: probability of dropping a number of weight_hh for a whole pass (DropConnect: Merity, Keskar
+            and Socher 2017, arXiv:1708.02182); the others are divided by 1 - weight_dropout.
+        layer_norm: whether the cell's sums are normalised, see ``LayerNorm``.
+        connection: around every layer but the first, from its input x (before any dropout) to its output y:
+            ``residual``, y + x; ``highway``, t * y + (1 - t) * x with t = sigmoid(W x + b), b = -1 at the start
+            (Srivastava, Greff and Schmidhuber 2015, arXiv:1505.00387).
+        learned_state: whether the initial state, where none is given, is learned; it starts at 0.
+        init: how the parameters start, see ``initialise``; None leaves it to the cell.
+        t_max: longest dependency, in steps, for ``init="chrono"``.
 
     Attributes:
-        cells: the cell of every layer.
+        cells: the cell of every layer, without what is around it.
         engine: the engine that runs, resolved from ``auto``.
 
     Raises:
@@ -64,14 +83,28 @@ class Recurrent(nn.Module):
         engine: str = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
+        *,
+        variational_dropout: Rates = 0.0,
+        recurrent_dropout: float = 0.0,
+        zoneout: Rates = 0.0,
+        weight_dropout: float = 0.0,
+        layer_norm: bool = False,
+        connection: Connection | None = None,
+        learned_state: bool = False,
+        init: Init | None = None,
+        t_max: int | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(num_layers, int) or num_layers < 1:
             raise ValueError(f"num_layers={num_layers!r}: must be an integer of at least 1")
         if not 0 <= dropout <= 1:
             raise ValueError(f"dropout={dropout!r}: must be in 0..1")
-        if dropout and num_layers == 1:
-            warnings.warn(f"dropout={dropout} has no effect with num_layers=1: it acts between layers", stacklevel=2)
+        if connection not in (None, *get_args(Connection)):
+            raise ValueError(f"connection={connection!r}: must be None, 'residual' or 'highway'")
+        for option, value in (("dropout", dropout), ("connection", connection)):
+            if value and num_layers == 1:
+                text = f"{option}={value} has no effect with num_layers=1: it acts between layers"
+                warnings.warn(text, stacklevel=2)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.bidirectional = num_layers, bidirectional
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
@@ -79,7 +112,16 @@ class Recurrent(nn.Module):
         first = cell(input_size=input_size, **sizes)
         above = first.output_size * self.num_directions
         self.cells = (first, *(cell(input_size=above, **sizes) for _ in range(num_layers - 1)))
-        self.engine = resolve_engine(engine, first)
+        self.variational_dropout = rates("variational_dropout", variational_dropout, ("x", "h"))
+        self.recurrent_dropout, self.weight_dropout = rate("recurrent_dropout", recurrent_dropout), weight_dropout
+        self.zoneout, self.layer_norm = rates("zoneout", zoneout, tuple(first.state)), layer_norm
+        if rate("weight_dropout", weight_dropout) and RECURRENT not in first.parameter_shapes():
+            raise ValueError(f"weight_dropout={weight_dropout}: {type(first).__name__} has no {RECURRENT}")
+        self.connection, self.learned_state = connection, learned_state
+        self.init, self.t_max = init, t_max
+        noise = self.variational_dropout["h"], self.recurrent_dropout, self.zoneout
+        self._wrapped = tuple(around(cell, *noise, layer_norm) for cell in self.cells)
+        self.engine = resolve_engine(engine, self._wrapped[0])
         for name, shape in self._parameter_shapes().items():
             self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
         self.reset_parameters()
@@ -110,12 +152,18 @@ class Recurrent(nn.Module):
         return [f"_l{layer}{direction}" for layer in range(self.num_layers) for direction in directions]
 
     def _parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        cells = [cell for cell in self.cells for _ in range(self.num_directions)]
-        return {
+        cells = [cell for cell in self._wrapped for _ in range(self.num_directions)]
+        shapes = {
             name + suffix: shape
             for cell, suffix in zip(cells, self._suffixes())
             for name, shape in cell.parameter_shapes().items()
         }
+        if self.learned_state:
+            shapes |= {f"initial_{s}{suffix}": (S,) for suffix in self._suffixes() for s, S in cells[0].state.items()}
+        for layer in range(1, self.num_layers if self.connection == "highway" else 0):
+            O = self.output_size
+            shapes |= {f"weight_highway_l{layer}": (O, O), f"bias_highway_l{layer}": (O,)}
+        return shapes
 
     def _params(self, cell: Cell, suffix: str) -> dict[str, Tensor]:
         return {name: getattr(self, name + suffix) for name in cell.parameter_shapes()}
@@ -123,8 +171,18 @@ class Recurrent(nn.Module):
     def reset_parameters(self) -> None:
         """Draw all parameters anew, in the order of ``torch.nn``: the same seed gives the same weights."""
         for row, suffix in enumerate(self._suffixes()):
-            cell = self.cells[row // self.num_directions]
-            cell.reset_parameters(self._params(cell, suffix))
+            layer = row // self.num_directions
+            params = self._params(self._wrapped[layer], suffix)
+            self._wrapped[layer].reset_parameters(params)
+            own = {name: params[name] for name in self.cells[layer].parameter_shapes()}
+            initialise(self.init, self.cells[layer], own, self.t_max)
+        for name, parameter in self.named_parameters():
+            if name.startswith("initial_"):
+                nn.init.zeros_(parameter)
+            elif name.startswith("weight_highway_"):
+                nn.init.uniform_(parameter, -(self.output_size**-0.5), self.output_size**-0.5)
+            elif name.startswith("bias_highway_"):
+                nn.init.constant_(parameter, -1.0)
 
     def flatten_parameters(self) -> None:
         """Nothing to do; ``torch.nn`` has it for cuDNN."""
@@ -137,7 +195,7 @@ class Recurrent(nn.Module):
         Args:
             input: ``(T, B, I)``, ``(B, T, I)`` with ``batch_first``, ``(T, I)`` without a batch, or packed.
             hx: initial state ``(L, B, S)``, or ``(L, S)`` without a batch: one tensor, or a tuple for a cell
-                with several states, such as ``(h_0, c_0)``. Zeros if None.
+                with several states, such as ``(h_0, c_0)``. If None the learned one, or zeros.
             lengths: steps of each sequence of a padded batch, ``(B,)`` int64 on the CPU, in any order. What
                 stands beyond them changes neither outputs nor gradients. None: every sequence fills T.
 
@@ -181,6 +239,9 @@ class Recurrent(nn.Module):
         """The checked initial state, ``(L, B, S)`` for every state of the cell, rows sorted."""
         names = self.cells[0].state
         L, B = len(self._suffixes()), packing.batch_sizes[0]
+        if hx is None and self.learned_state:
+            rows = [[getattr(self, f"initial_{name}{suffix}") for suffix in self._suffixes()] for name in names]
+            return [torch.stack(row)[:, None].expand(-1, B, -1) for row in rows]
         if hx is None:
             dtype = next(self.parameters()).dtype
             return [torch.zeros(L, B, size, device=data_NI.device, dtype=dtype) for size in names.values()]
@@ -197,19 +258,42 @@ class Recurrent(nn.Module):
         suffixes = self._suffixes()
         initial: list[State] = list(zip(*(s.unbind(0) for s in state)))
         final: list[State] = []
-        for layer, cell in enumerate(self.cells):
-            outputs = []
+        for layer, cell in enumerate(self._wrapped):
+            outputs, seen = [], self._dropped(data, packing.batch_sizes, layer)
             for direction in range(self.num_directions):
                 row = layer * self.num_directions + direction
                 params = self._params(cell, suffixes[row])
-                start = (data, packing.batch_sizes, initial[row])
-                out, last = run_engine(self.engine, cell, params, *start, reverse=direction == 1)
+                if self.weight_dropout:
+                    params[RECURRENT] = F.dropout(params[RECURRENT], self.weight_dropout, self.training)
+                start = (seen, packing.batch_sizes, initial[row])
+                extra = self._noise(cell, len(data), packing.batch_sizes[0])
+                out, last = run_engine(self.engine, cell, params, *start, reverse=direction == 1, extra=extra)
                 outputs.append(out)
                 final.append(last)
-            data = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
-            if self.dropout and layer < self.num_layers - 1:
-                data = F.dropout(data, self.dropout, self.training)
+            out = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
+            data = self._connected(layer, data, out)
         return data, [torch.stack(rows) for rows in zip(*final)]
+
+    def _dropped(self, data_NI: Tensor, batch_sizes: Sequence[int], layer: int) -> Tensor:
+        """What a layer sees of its input."""
+        if self.dropout and layer:
+            data_NI = F.dropout(data_NI, self.dropout, self.training)
+        if self.variational_dropout["x"] and self.training:
+            mask_BI = dropout_mask(batch_sizes[0], data_NI.shape[1], self.variational_dropout["x"], data_NI)
+            data_NI = data_NI * to_steps(mask_BI, batch_sizes)
+        return data_NI
+
+    def _noise(self, cell: Cell, N: int, B: int) -> Mapping[str, Tensor]:
+        return cell.draw(N, B, next(self.parameters()), self.training) if isinstance(cell, Around) else {}
+
+    def _connected(self, layer: int, data_NO: Tensor, out_NO: Tensor) -> Tensor:
+        if self.connection is None or layer == 0:
+            return out_NO
+        if self.connection == "residual":
+            return out_NO + data_NO
+        weight, bias = (getattr(self, f"{name}_highway_l{layer}") for name in ("weight", "bias"))
+        t_NO = torch.sigmoid(F.linear(data_NO, weight, bias))
+        return t_NO * out_NO + (1 - t_NO) * data_NO
 
     def extra_repr(self) -> str:
         """The arguments that differ from their defaults, as ``torch.nn`` prints them."""
@@ -221,5 +305,8 @@ class Recurrent(nn.Module):
         if type(self) is Recurrent:
             chosen = [f"cell={type(cell).__name__}({', '.join(chosen)})"]
         defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
+        defaults |= {"recurrent_dropout": 0.0, "weight_dropout": 0.0, "layer_norm": False, "connection": None}
+        defaults |= {"learned_state": False, "init": None, "t_max": None}
         own = [f"{name}={now}" for name, default in defaults.items() if (now := getattr(self, name)) != default]
+        own += [f"{name}={now}" for name in ("variational_dropout", "zoneout") if any((now := getattr(self, name)).values())]
         return ", ".join([str(self.input_size), str(self.hidden_size), *chosen, *own])

@@ -53,9 +53,8 @@ def _machine() -> str:
         processor = next((line for line in lines if line.startswith(("flags", "Features"))), "")
     except OSError:
         processor = platform.processor()
-    return "\n".join(
-        [*compiler(), version, *FLAGS, processor, platform.machine(), torch.__version__, (_HERE / "kernel.hpp").read_text()]
-    )
+    header = (_HERE / "kernel.hpp").read_text()
+    return "\n".join([*compiler(), version, *FLAGS, processor, platform.machine(), torch.__version__, header])
 
 
 def folder() -> Path:

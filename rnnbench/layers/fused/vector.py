@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.nn import functional as F
 
 from rnnbench.layers.fused.expr import COMPARISONS, Expr, Unsupported, apply, constant, narrow
-
 
 _UNARY = ("exp", "log", "log1p", "expm1", "sigmoid", "tanh", "relu", "abs", "sqrt", "rsqrt", "sin", "cos", "erf")
 _UNARY = (*_UNARY, "floor", "sign", "detach", "neg", "softplus")
@@ -78,8 +77,8 @@ class _Shape:
     def __init__(self, vector: Vector) -> None:
         self.vector = vector
 
-    def __getitem__(self, index: int) -> int:
-        return self.vector.size(index)
+    def __getitem__(self, index: int | slice) -> int | tuple[int]:
+        return (self.vector.width,) if index == slice(-1, None) else self.vector.size(cast(int, index))
 
 
 def _columns(vector: Vector, start: int, width: int) -> Vector:
@@ -214,7 +213,7 @@ def _addcmul(base: Any, a: Any, b: Any, *, value: float = 1) -> Vector:
     return _add(base, _mul(_mul(a, b), value))
 
 
-def _leaky_relu(value: Any, negative_slope: float = 0.01, inplace: bool = False) -> Vector:
+def _leaky_relu(value: Any, negative_slope: float = 0.01) -> Vector:
     return _where(_elementwise("gt")(value, 0), value, _mul(value, negative_slope))
 
 
@@ -222,6 +221,17 @@ def _gelu(value: Any, approximate: str = "none") -> Vector:
     if approximate != "none":
         raise Unsupported(f"gelu with approximate={approximate!r}")
     return _mul(_mul(value, 0.5), _add(_elementwise("erf")(_mul(value, 0.5**0.5)), 1))
+
+
+def _apart(function: Callable[..., Vector]) -> Callable[..., Vector]:
+    """``function`` with the argument ``inplace`` of torch's, which must be false."""
+
+    def checked(*args: Any, inplace: bool = False, **kwargs: Any) -> Vector:
+        if inplace:
+            raise Unsupported("inplace=True")
+        return function(*args, **kwargs)
+
+    return checked
 
 
 def _same(value: Vector, *args: Any, **kwargs: Any) -> Vector:
@@ -267,11 +277,11 @@ _FUNCTIONS: dict[Any, Callable] = {
 _FUNCTIONS |= {
     F.sigmoid: _METHODS["sigmoid"],
     F.tanh: _METHODS["tanh"],
-    F.relu: _METHODS["relu"],
+    F.relu: _apart(_METHODS["relu"]),
     F.softplus: _elementwise("softplus"),
-    F.silu: lambda v, inplace=False: _mul(v, _METHODS["sigmoid"](v)),
+    F.silu: _apart(lambda v: _mul(v, _METHODS["sigmoid"](v))),
     F.logsigmoid: lambda v: _neg(_elementwise("softplus")(_neg(v))),
-    F.leaky_relu: _leaky_relu,
+    F.leaky_relu: _apart(_leaky_relu),
     F.layer_norm: _layer_norm,
     F.softmax: _softmax,
     F.gelu: _gelu,
