@@ -118,7 +118,8 @@ class Recurrent(nn.Module):
         if rate("weight_dropout", weight_dropout) and RECURRENT not in first.parameter_shapes():
             raise ValueError(f"weight_dropout={weight_dropout}: {type(first).__name__} has no {RECURRENT}")
         self.connection, self.learned_state = connection, learned_state
-        self.init, self.t_max = init, t_max
+        self.init: Init | None = init
+        self.t_max = t_max
         noise = self.variational_dropout["h"], self.recurrent_dropout, self.zoneout
         self._wrapped = tuple(around(cell, *noise, layer_norm) for cell in self.cells)
         self.engine = resolve_engine(engine, self._wrapped[0])
@@ -144,7 +145,7 @@ class Recurrent(nn.Module):
     @property
     def second_engine(self) -> str:
         """The engine on other devices than the CPU and in half precision."""
-        return second_engine(self.cells[0]) if self.engine == "fused" else self.engine
+        return second_engine(self._wrapped[0]) if self.engine == "fused" else self.engine
 
     def _suffixes(self) -> list[str]:
         """Ends of parameter names, in the order of the rows of ``h_n``."""
@@ -308,5 +309,7 @@ class Recurrent(nn.Module):
         defaults |= {"recurrent_dropout": 0.0, "weight_dropout": 0.0, "layer_norm": False, "connection": None}
         defaults |= {"learned_state": False, "init": None, "t_max": None}
         own = [f"{name}={now}" for name, default in defaults.items() if (now := getattr(self, name)) != default]
-        own += [f"{name}={now}" for name in ("variational_dropout", "zoneout") if any((now := getattr(self, name)).values())]
+        own += [
+            f"{name}={now}" for name in ("variational_dropout", "zoneout") if any((now := getattr(self, name)).values())
+        ]
         return ", ".join([str(self.input_size), str(self.hidden_size), *chosen, *own])

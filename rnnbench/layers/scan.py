@@ -53,7 +53,8 @@ def scan(
     assert order is not None, f"{type(cell).__name__} cannot be scanned"
     stages, names = cell.stages(), tuple(cell.state)
     given = dict(cell.prepare(params))
-    given |= {name: rows if name in cell.streams else to_steps(rows, batch_sizes) for name, rows in (extra or {}).items()}
+    for name, rows in (extra or {}).items():
+        given[name] = rows if name in cell.streams else to_steps(rows, batch_sizes)
     first = dict(zip(names, state))
     time = _Time(batch_sizes, reverse, data_NI.device)
     sources = _sources(stages, names)
