@@ -66,6 +66,15 @@ def build_parser() -> argparse.ArgumentParser:
     data.add_argument("action", choices=("list", "prepare", "verify"))
     data.add_argument("names", nargs="*", help="datasets (default: all)")
     data.add_argument("--data-dir", type=Path, help="default: $RNNBENCH_DATA, else ./data")
+    cells = commands.add_parser("cells", help="every model: paper, size, engines; or the page of all equations")
+    cells.add_argument("--input-size", type=_count, default=64)
+    cells.add_argument("--hidden-size", type=_count, default=64)
+    cells.add_argument("--format", default="terminal", choices=("terminal", "markdown", "csv", "json"))
+    cells.add_argument("--page", action="store_true", help="equations and sources of all cells, in Markdown")
+    cells.add_argument("--out", type=Path, help="write to this file instead")
+    cells.add_argument("--config-dir", type=Path, help="your own configurations, as for `train`")
+    check = commands.add_parser("check-cell", help="the contract tests on a cell of your own")
+    check.add_argument("cell", metavar="module:Class", help="as my_module:MyCell, found from the folder you are in")
     bench = commands.add_parser("bench", add_help=False, help="measure: `rnnbench bench overhead`")
     bench.add_argument("rest", nargs=argparse.REMAINDER)
     paper = commands.add_parser("reproduce", help="run what is missing of a paper and make its table")
@@ -186,6 +195,18 @@ def _data(args: argparse.Namespace) -> int:
     return data(args.action, args.names, args.data_dir or Path(os.environ.get("RNNBENCH_DATA", "data")))
 
 
+def _cells(args: argparse.Namespace) -> int:
+    from rnnbench.catalogue.command import cells
+
+    return cells(args)
+
+
+def _check_cell(args: argparse.Namespace) -> int:
+    from rnnbench.catalogue.check import main as check
+
+    return check(args.cell)
+
+
 def _bench(args: argparse.Namespace) -> int:
     from rnnbench.bench.command import main as bench
 
@@ -225,6 +246,8 @@ _COMMANDS = {
     "table": _table,
     "compare": _compare,
     "data": _data,
+    "cells": _cells,
+    "check-cell": _check_cell,
     "bench": _bench,
     "reproduce": _reproduce,
     "completion": _completion,

@@ -22,6 +22,7 @@ ARROWS = {
     "tasks": {"data", *BASE},
     "records": BASE,
     "results": {"records", *BASE},
+    "catalogue": {"cells", "layers", "training", *BASE},
     "training": {"tasks", "models", "data", "records", "schema", *BASE},
     "schema": BASE,
     "errors": set(),

@@ -1,0 +1,31 @@
+"""``rnnbench cells``: the list of all models, or the page of all equations."""
+
+from __future__ import annotations
+
+import argparse
+
+from rnnbench.errors import UserError
+
+
+def cells(args: argparse.Namespace) -> int:
+    """Print what ``args`` ask for, or write it to ``args.out``."""
+    if args.page:
+        if args.format != "terminal":
+            raise UserError(f"--page is Markdown: leave out --format {args.format}")
+        from rnnbench.catalogue.page import page
+
+        text = page().rstrip("\n")
+    else:
+        from rnnbench.catalogue.entries import entries
+        from rnnbench.catalogue.formats import print_entries, render
+
+        found = entries(args.input_size, args.hidden_size, args.config_dir)
+        if args.format == "terminal" and args.out is None:
+            print_entries(found)
+            return 0
+        text = render(found, "markdown" if args.format == "terminal" else args.format)
+    if args.out is None:
+        print(text)
+    else:
+        args.out.write_text(text + "\n", encoding="utf-8")
+    return 0
