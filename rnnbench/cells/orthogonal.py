@@ -9,47 +9,39 @@ import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells.antisymmetric import skew
+from rnnbench.cells.antisymmetric import Skewed
 from rnnbench.cells.base import Cell, Product, Stage
-from rnnbench.cells.gated import Gated, as_is
+from rnnbench.cells.gated import as_is
 
 #: 2e-6 after 50 steps, against 1e-7 of the LSTM: what a float32 is, times the steps.
 _NOTHING_DECAYS = {"float32": "the recurrence keeps the length of every vector, so rounding errors add up"}
 
 
-def _modrelu(sum_BH: Tensor, b_H: Tensor) -> tuple[Tensor]:
-    # sign(a) * relu(|a| + b), whose derivative is right on both sides
-    return (torch.where(sum_BH >= 0, torch.relu(b_H + sum_BH), -torch.relu(b_H - sum_BH)),)
-
-
 @dataclass(frozen=True)
-class _Orthogonal(Gated):
-    """``h' = modReLU(Q h + W_ih x)`` with Q a function of an antisymmetric matrix."""
+class _Orthogonal(Skewed):
+    """``h' = modReLU(Q h + W_ih x)`` with Q a function of an antisymmetric matrix; threshold (H) if ``bias``."""
 
-    exceptions: ClassVar[Mapping[str, str]] = _NOTHING_DECAYS
-    gates: ClassVar[tuple[str, ...]] = ("h",)
-    recurrent: ClassVar[tuple[str, ...]] = ()
-    biases: ClassVar[tuple[str, ...]] = ()
+    exceptions = _NOTHING_DECAYS
+    biases = ()
+    reads = ()
+
+    @property
+    def parameters_read(self) -> tuple[str, ...]:
+        return ("threshold",) if self.bias else ()
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """weight_ih (H, I), skew_hh (H (H - 1) / 2): A above its diagonal, row by row; threshold (H)."""
-        H = self.hidden_size
-        own: dict[str, tuple[int, ...]] = {"skew_hh": (H * (H - 1) // 2,)}
-        return super().parameter_shapes() | own | ({"threshold": (H,)} if self.bias else {})
+        return super().parameter_shapes() | dict.fromkeys(self.parameters_read, (self.hidden_size,))
 
-    def prepare(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """weight_hh = Q from skew_hh."""
-        prepared = dict(params)
-        return prepared | {"weight_hh": self.orthogonal(skew(prepared.pop("skew_hh"), self.hidden_size))}
-
-    def orthogonal(self, A_HH: Tensor) -> Tensor:
-        """Q for the antisymmetric A."""
-        raise NotImplementedError
+    def step(self, sum_BH: Tensor, *threshold_H: Tensor) -> tuple[Tensor]:
+        if not threshold_H:
+            return (sum_BH,)
+        # sign(a) * relu(|a| + b), whose derivative is right on both sides
+        (b,) = threshold_H
+        return (torch.where(sum_BH >= 0, torch.relu(b + sum_BH), -torch.relu(b - sum_BH)),)
 
     def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
         """As ``Cell``; the threshold within ±0.01, as the authors' code, and A as rotations in planes by ``angle``."""
@@ -67,11 +59,6 @@ class _Orthogonal(Gated):
         """The entries of A at the start, from numbers uniform in 0..1."""
         raise NotImplementedError
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One stage."""
-        pointwise, reads = (_modrelu, ("threshold",)) if self.bias else (as_is, ())
-        return (Stage(pointwise, ("h",), reads, (0, self.hidden_size), Product("h", "weight_hh"), joint=True),)
-
 
 @dataclass(frozen=True)
 class ExpRNN(_Orthogonal):
@@ -80,17 +67,14 @@ class ExpRNN(_Orthogonal):
     ::
 
         h' = modReLU(exp(A) h + W_ih x)                        A antisymmetric
-        modReLU(a) = sign(a) * relu(abs(a) + b)
+        modReLU(a) = sign(a) * relu(abs(a) + b)                b is threshold
 
     Source: Lezcano-Casado and Martinez-Rubio 2019, arXiv:1901.08428; modReLU: Arjovsky, Shah and Bengio 2016.
-    exp(A) reaches every rotation; ``ScoRNN`` takes the Cayley map instead.
-
-    Shapes: weight_ih (H, I), skew_hh (H (H - 1) / 2): A above its diagonal, row by row; threshold = b (H).
-    ``bias=False`` is b = 0, which makes the network linear.
+    exp(A) reaches every rotation; ``ScoRNN`` takes the Cayley map instead. ``bias=False`` is b = 0, which makes the
+    network linear.
     """
 
-    def orthogonal(self, A_HH: Tensor) -> Tensor:
-        """exp(A)."""
+    def recurrent_weight(self, A_HH: Tensor, eye_HH: Tensor) -> Tensor:
         return torch.linalg.matrix_exp(A_HH)
 
     def angle(self, uniform: Tensor) -> Tensor:
@@ -105,14 +89,12 @@ class ScoRNN(_Orthogonal):
     ::
 
         h' = modReLU(Q h + W_ih x)                             Q = (1 + A)^-1 (1 - A) D, A antisymmetric
-        modReLU(a) = sign(a) * relu(abs(a) + b)
+        modReLU(a) = sign(a) * relu(abs(a) + b)                b is threshold
 
     D is diagonal with fixed entries: -1 in its first ``negative`` part, 1 in the rest. The Cayley map alone misses
     the matrices with an eigenvalue -1; with the right D every orthogonal matrix is reached.
 
     Source: Helfrich, Willmott and Ye 2018, arXiv:1707.09520.
-
-    Shapes: as ``ExpRNN``.
 
     Attributes:
         negative: the part of the entries of D that is -1, in 0..1 (the paper's rho over H), rounded to units.
@@ -125,11 +107,9 @@ class ScoRNN(_Orthogonal):
         if not 0 <= self.negative <= 1:
             raise ValueError(f"negative={self.negative}: must be in 0..1")
 
-    def orthogonal(self, A_HH: Tensor) -> Tensor:
-        """The scaled Cayley map."""
-        H, flipped = self.hidden_size, round(self.negative * self.hidden_size)
-        eye = torch.eye(H, dtype=A_HH.dtype, device=A_HH.device)
-        Q_HH = torch.linalg.solve(eye + A_HH, eye - A_HH)
+    def recurrent_weight(self, A_HH: Tensor, eye_HH: Tensor) -> Tensor:
+        flipped = round(self.negative * self.hidden_size)
+        Q_HH = torch.linalg.solve(eye_HH + A_HH, eye_HH - A_HH)
         return torch.cat((-Q_HH[:, :flipped], Q_HH[:, flipped:]), 1)
 
     def angle(self, uniform: Tensor) -> Tensor:
@@ -156,14 +136,9 @@ class URNN(Cell):
     Shapes, N being ``hidden_size``: state and output 2N; weight_ih = V (2N, I), real then imaginary rows;
     phases = w (3N), D1 D2 D3; reflections = v (4N), real and imaginary part of R1's, then of R2's;
     threshold = b (N), 0 without ``bias``.
-
-    Example:
-        >>> URNN(input_size=3, hidden_size=5).state
-        {'h': 10}
     """
 
-    exceptions: ClassVar[Mapping[str, str]] = _NOTHING_DECAYS
-    epsilon: ClassVar[float] = 1e-10
+    exceptions = _NOTHING_DECAYS
 
     @property
     def state(self) -> dict[str, int]:
@@ -171,7 +146,6 @@ class URNN(Cell):
         return {"h": 2 * self.hidden_size}
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """See above."""
         N = self.hidden_size
         shapes: dict[str, tuple[int, ...]] = {"weight_ih": (2 * N, self.input_size)}
         shapes |= {"phases": (3 * N,), "reflections": (4 * N,)}
@@ -195,13 +169,12 @@ class URNN(Cell):
         return prepared | {"weight_hh": torch.cat(rows)}
 
     def stages(self) -> tuple[Stage, ...]:
-        """One stage."""
         pointwise, reads = (self._modrelu, ("threshold",)) if self.bias else (as_is, ())
         return (Stage(pointwise, ("h",), reads, (0, 2 * self.hidden_size), Product("h", "weight_hh"), joint=True),)
 
     def _modrelu(self, sum_B2N: Tensor, b_N: Tensor) -> tuple[Tensor]:
         re, im = sum_B2N.chunk(2, -1)
-        m = torch.sqrt(re * re + im * im + self.epsilon)
+        m = torch.sqrt(re * re + im * im + 1e-10)
         scale = torch.relu(m + b_N) / m
         return (torch.cat((scale * re, scale * im), -1),)
 
