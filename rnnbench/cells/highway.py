@@ -7,27 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells.base import Cell, Product, Stage
-from rnnbench.cells.gated import Gated
-
-
-def _coupled(sum_BG: Tensor, s_BH: Tensor) -> tuple[Tensor]:
-    n, t = sum_BG.chunk(2, -1)
-    return (s_BH + torch.sigmoid(t) * (torch.tanh(n) - s_BH),)
-
-
-def _uncoupled(sum_BG: Tensor, s_BH: Tensor) -> tuple[Tensor]:
-    n, t, c = sum_BG.chunk(3, -1)
-    return (torch.sigmoid(t) * torch.tanh(n) + torch.sigmoid(c) * s_BH,)
+from rnnbench.cells.base import Stage
+from rnnbench.cells.gated import Gated, OneStage
 
 
 @dataclass(frozen=True)
-class RHN(Cell):
+class RHN(Gated):
     """The recurrent highway network: several highway layers inside every step.
 
     ::
@@ -41,8 +30,7 @@ class RHN(Cell):
     Source: Zilly, Srivastava, Koutnik and Schmidhuber 2017, arXiv:1607.03474, eq. 6 to 9. Depth here is inside a
     step; ``num_layers`` of the layer stacks whole networks.
 
-    Shapes, G being 2H coupled and 3H otherwise: weight_ih (G, I), rows in the order n t c; weight_hh (depth G, H)
-    and bias_hh (depth G), layer after layer.
+    Shapes: weight_hh (depth G, H) and bias_hh (depth G), layer after layer; no bias_ih.
 
     Attributes:
         depth: highway layers in a step.
@@ -54,7 +42,8 @@ class RHN(Cell):
     coupled: bool = True
     transform_bias: float | None = None
 
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"depth": 1}, {"transform_bias": -2.0})
+    biases = ("bias_hh",)
+    examples = ({"depth": 1}, {"transform_bias": -2.0})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,48 +53,45 @@ class RHN(Cell):
             raise ValueError(f"transform_bias={self.transform_bias}: needs bias=True")
 
     @property
-    def state(self) -> dict[str, int]:
-        """``h``, H units."""
-        return {"h": self.hidden_size}
+    def gates(self) -> tuple[str, ...]:
+        return ("n", "t") if self.coupled else ("n", "t", "c")
 
     @property
-    def layer_rows(self) -> int:
-        """Rows of one layer's weights: G."""
-        return (2 if self.coupled else 3) * self.hidden_size
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """See above."""
-        G = self.layer_rows
-        shapes: dict[str, tuple[int, ...]] = {
-            "weight_ih": (G, self.input_size),
-            "weight_hh": (self.depth * G, self.hidden_size),
-        }
-        return shapes | ({"bias_hh": (self.depth * G,)} if self.bias else {})
+    def recurrent(self) -> tuple[str, ...]:
+        return tuple(f"{gate}{layer}" for layer in range(self.depth) for gate in self.gates)
 
     def stages(self) -> tuple[Stage, ...]:
         """One a layer."""
-        G, bias = self.layer_rows, "bias_hh" if self.bias else None
         pointwise = _coupled if self.coupled else _uncoupled
         names = ("h", *(f"s{layer}" for layer in range(1, self.depth)), "h")
-        products = [Product(names[l], "weight_hh", bias, (l * G, (l + 1) * G)) for l in range(self.depth)]
-        first = Stage(pointwise, names[1:2], ("h",), (0, G), products[0], joint=True)
-        return first, *(
-            Stage(pointwise, names[l + 1 : l + 2], names[l : l + 1], product=products[l]) for l in range(1, self.depth)
+        return tuple(
+            Stage(
+                pointwise,
+                writes=(names[layer + 1],),
+                reads=(names[layer],),
+                share=None if layer else self.all_rows,
+                product=self.product(names[layer], f"n{layer}", f"{self.gates[-1]}{layer}"),
+                joint=True,
+            )
+            for layer in range(self.depth)
         )
 
     def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
         """As ``Cell``, then the biases of the transform gates."""
         super().reset_parameters(params)
         if self.transform_bias is not None:
-            H = self.hidden_size
-            for layer in params["bias_hh"].detach().split(self.layer_rows):
-                nn.init.constant_(layer[H : 2 * H], self.transform_bias)
+            for layer in params["bias_hh"].detach().chunk(self.depth):
+                nn.init.constant_(layer[slice(*self.rows("t"))], self.transform_bias)
 
 
-def _intersection(sum_BG: Tensor, h_BH: Tensor, x_BH: Tensor) -> tuple[Tensor, Tensor]:
-    n, m, p, q = sum_BG.chunk(4, -1)
-    y_BH, new_BH = torch.relu(n), torch.tanh(m)
-    return y_BH + torch.sigmoid(p) * (x_BH - y_BH), new_BH + torch.sigmoid(q) * (h_BH - new_BH)
+def _coupled(sum_BG: Tensor, s_BH: Tensor) -> tuple[Tensor]:
+    n, t = sum_BG.chunk(2, -1)
+    return (s_BH + torch.sigmoid(t) * (torch.tanh(n) - s_BH),)
+
+
+def _uncoupled(sum_BG: Tensor, s_BH: Tensor) -> tuple[Tensor]:
+    n, t, c = sum_BG.chunk(3, -1)
+    return (torch.sigmoid(t) * torch.tanh(n) + torch.sigmoid(c) * s_BH,)
 
 
 @dataclass(frozen=True)
@@ -124,8 +110,6 @@ class IntersectionRNN(Gated):
     Source: Collins, Sohl-Dickstein and Sussillo 2017, arXiv:1611.09913. Input size and hidden size are equal. The
     paper's UGRNN is the highway through time alone.
 
-    Shapes: weight_ih (4H, H), weight_hh (4H, H), bias_ih (4H), rows in the order n m p q.
-
     Attributes:
         gate_bias: value at which the biases of p and q start, above 0 to begin by carrying (the paper's b_fg).
             None leaves them as drawn.
@@ -133,26 +117,17 @@ class IntersectionRNN(Gated):
 
     gate_bias: float | None = None
 
-    gates: ClassVar[tuple[str, ...]] = ("n", "m", "p", "q")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
-    output: ClassVar[str] = "y"
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"gate_bias": 1.0},)
+    gates = ("n", "m", "p", "q")
+    output = "y"
+    examples = ({"gate_bias": 1.0},)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.input_size != self.hidden_size:
-            sizes = f"input_size={self.input_size}, hidden_size={self.hidden_size}"
-            raise ValueError(f"IntersectionRNN passes its input on: {sizes} must be equal")
+        self.need_equal_sizes("IntersectionRNN passes its input on")
         if self.gate_bias is not None and not self.bias:
             raise ValueError(f"gate_bias={self.gate_bias}: needs bias=True")
 
-    @property
-    def output_size(self) -> int:
-        """H."""
-        return self.hidden_size
-
     def stages(self) -> tuple[Stage, ...]:
-        """One stage."""
         return (Stage(_intersection, ("y", "h"), ("h", "x"), self.all_rows, self.product(), joint=True),)
 
     def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
@@ -163,13 +138,14 @@ class IntersectionRNN(Gated):
             self.set_gate_bias(params, "q", self.gate_bias)
 
 
-def _simple_gate(share_BH: Tensor, product_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
-    f_BH = torch.sigmoid(share_BH + product_BH)
-    return (torch.tanh(share_BH + f_BH * (h_BH - share_BH)),)
+def _intersection(sum_BG: Tensor, h_BH: Tensor, x_BH: Tensor) -> tuple[Tensor, Tensor]:
+    n, m, p, q = sum_BG.chunk(4, -1)
+    y_BH, new_BH = torch.relu(n), torch.tanh(m)
+    return y_BH + torch.sigmoid(p) * (x_BH - y_BH), new_BH + torch.sigmoid(q) * (h_BH - new_BH)
 
 
 @dataclass(frozen=True)
-class SGRN(Gated):
+class SGRN(OneStage):
     """The simple gated recurrent network: one gate, whose input share is the candidate too.
 
     ::
@@ -178,13 +154,11 @@ class SGRN(Gated):
         h' = tanh((1 - f) * (W_ih x + b_ih) + f * h)
 
     Source: doi:10.1049/gtd2.12056, by way of torchrecurrent 0.x: its equations, not compared with the paper's print.
-
-    Shapes: weight_ih (H, I), weight_hh (H, H), bias_ih (H).
     """
 
-    gates: ClassVar[tuple[str, ...]] = ("f",)
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
+    gates = ("f",)
+    joint = False
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One stage; share and product apart, the share is used twice."""
-        return (Stage(_simple_gate, ("h",), ("h",), self.all_rows, self.product()),)
+    def step(self, share_BH: Tensor, product_BH: Tensor, h_BH: Tensor) -> tuple[Tensor]:
+        f_BH = torch.sigmoid(share_BH + product_BH)
+        return (torch.tanh(share_BH + f_BH * (h_BH - share_BH)),)

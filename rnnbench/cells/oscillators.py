@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from rnnbench.cells.base import Product, Stage
-from rnnbench.cells.gated import Gated
+from rnnbench.cells.gated import Gated, OneStage
 
 
 def _join(y_BH: Tensor, z_BH: Tensor) -> tuple[Tensor]:
@@ -21,17 +21,8 @@ def _join(y_BH: Tensor, z_BH: Tensor) -> tuple[Tensor]:
 
 
 @dataclass(frozen=True)
-class _Oscillator(Gated):
-    """Positions y, which are the output, and velocities z."""
-
-    states: ClassVar[tuple[str, ...]] = ("y", "z")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
-    output: ClassVar[str] = "y"
-
-
-@dataclass(frozen=True)
-class CoRNN(_Oscillator):
-    """The coupled oscillatory network: damped, driven, coupled oscillators.
+class CoRNN(Gated):
+    """The coupled oscillatory network: damped, driven, coupled oscillators. Positions y, the output; velocities z.
 
     ::
 
@@ -40,9 +31,10 @@ class CoRNN(_Oscillator):
         z' = (z + dt * (a - gamma * y)) / (1 + dt * epsilon)   damping="implicit": -epsilon * z' in the bracket
         y' = y + dt * z'
 
-    Source: Rusch and Mishra 2021 (ICLR), arXiv:2010.00951, eq. 3, where both kinds of damping stand.
+    Source: Rusch and Mishra 2021 (ICLR), arXiv:2010.00951, eq. 3, where both kinds of damping stand; the authors' code
+    is explicit.
 
-    Shapes: weight_ih (H, I), weight_hh (H, 2H), columns in the order y z; bias_ih (H).
+    Shapes: weight_hh (H, 2H), columns in the order y z.
 
     Attributes:
         damping: whether the old or the new velocity is damped.
@@ -56,16 +48,16 @@ class CoRNN(_Oscillator):
     gamma: float = 2.7
     epsilon: float = 4.7
 
-    gates: ClassVar[tuple[str, ...]] = ("a",)
+    gates = ("a",)
+    states = ("y", "z")
+    output = "y"
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """See above."""
-        H = self.hidden_size
-        return super().parameter_shapes() | {"weight_hh": (H, 2 * H)}
+        return super().parameter_shapes() | {"weight_hh": (self.hidden_size, 2 * self.hidden_size)}
 
     def stages(self) -> tuple[Stage, ...]:
         """The two states side by side, then one product of both."""
-        step = Stage(self._step, ("y", "z"), ("y", "z"), self.all_rows, Product("yz", "weight_hh"), joint=True)
+        step = Stage(self._step, ("y", "z"), ("y", "z"), self.all_rows, self.product("yz"), joint=True)
         return Stage(_join, ("yz",), ("y", "z")), step
 
     def _step(self, sum_BH: Tensor, y_BH: Tensor, z_BH: Tensor) -> tuple[Tensor, Tensor]:
@@ -78,56 +70,57 @@ class CoRNN(_Oscillator):
 
 
 @dataclass(frozen=True)
-class UnICORNN(_Oscillator):
+class UnICORNN(OneStage):
     """The undamped independent controlled oscillatory network: every unit is an oscillator with its own time.
 
     ::
 
-        s = dt * sigmoid(c)                                    step size of every unit, learned
+        s = dt * sigmoid(c)                                    step size of every unit, learned: c is control
         z' = z - s * (tanh(w * y + W_ih x + b_ih) + alpha * y)
-        y' = y + s * z'
+        y' = y + s * z'                                        w is vector_hh
 
     Source: Rusch and Mishra 2021 (ICML), arXiv:2103.05487: a symplectic Euler step of a Hamiltonian system. The
     paper's residual connections between layers are the layer's business. No unit sees another: coRNN couples.
 
-    Shapes: weight_ih (H, I), bias_ih (H), vector_hh = w (H), control = c (H).
-
     Attributes:
-        dt: largest step size.
+        dt: largest step size. The paper chooses dt and alpha by task: they have no common value.
         alpha: stiffness, at least 0.
     """
 
     dt: float = 0.1
     alpha: float = 1.0
 
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"alpha": 0.7},)
-    gates: ClassVar[tuple[str, ...]] = ("z",)
-    recurrent: ClassVar[tuple[str, ...]] = ()
-    vectors: ClassVar[tuple[str, ...]] = ("vector_hh", "control")
+    gates = ("z",)
+    recurrent = ()
+    states = ("y", "z")
+    vectors = ("vector_hh", "control")
+    reads = ("y", "z")
+    output = "y"
+    examples = ({"alpha": 0.7},)
+
+    @property
+    def parameters_read(self) -> tuple[str, ...]:
+        return ("vector_hh", "step")
 
     def prepare(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """The step sizes instead of c."""
         prepared = dict(params)
         return prepared | {"step": self.dt * torch.sigmoid(prepared.pop("control"))}
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One stage without a product."""
-        return (Stage(self._step, ("y", "z"), ("y", "z", "vector_hh", "step"), self.all_rows),)
-
-    def _step(self, share_BH: Tensor, y_BH: Tensor, z_BH: Tensor, w_H: Tensor, step_H: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, share_BH: Tensor, y_BH: Tensor, z_BH: Tensor, w_H: Tensor, step_H: Tensor) -> tuple[Tensor, Tensor]:
         z_new_BH = z_BH - step_H * (torch.tanh(share_BH + w_H * y_BH) + self.alpha * y_BH)
         return y_BH + step_H * z_new_BH, z_new_BH
 
     def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
-        """As ``Cell``; w uniformly in 0..1 and c in ±0.1, as the paper."""
+        """As ``Cell``; w uniformly in 0..1 and c in ±0.1, as the authors' code."""
         super().reset_parameters(params)
         nn.init.uniform_(params["vector_hh"], 0, 1)
         nn.init.uniform_(params["control"], -0.1, 0.1)
 
 
 @dataclass(frozen=True)
-class LEM(_Oscillator):
-    """Long expressive memory: two states, each with learned steps of its own.
+class LEM(Gated):
+    """Long expressive memory: two states, each with learned steps of its own; y is the output.
 
     ::
 
@@ -138,22 +131,18 @@ class LEM(_Oscillator):
 
     Source: Rusch, Mishra, Erichson and Mahoney 2022, arXiv:2110.04744, eq. 3.
 
-    Shapes: weight_ih (4H, I), bias_ih (4H), rows in the order d e z y; weight_hh (3H, H), rows d e z;
-    weight_zy (H, H).
-
     Attributes:
         dt: largest step size.
     """
 
     dt: float = 1.0
 
-    gates: ClassVar[tuple[str, ...]] = ("d", "e", "z", "y")
-    recurrent: ClassVar[tuple[str, ...]] = ("d", "e", "z")
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"dt": 0.3},)
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """See above."""
-        return super().parameter_shapes() | {"weight_zy": (self.hidden_size, self.hidden_size)}
+    gates = ("d", "e", "z", "y")
+    recurrent = ("d", "e", "z")
+    states = ("y", "z")
+    matrices = (("weight_zy", 1),)
+    output = "y"
+    examples = ({"dt": 0.3},)
 
     def stages(self) -> tuple[Stage, ...]:
         """z with both step sizes, then y."""
