@@ -8,14 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnnbench.cells.base import Cell, Product, Stage
-from rnnbench.cells.gated import Gated
+from rnnbench.cells.gated import Gated, OneStage, tanh
 
 
 def _slow(share_BC: Tensor, s_BC: Tensor, h_BH: Tensor, alpha_C: Tensor) -> tuple[Tensor, Tensor]:
@@ -50,18 +49,14 @@ class SCRN(Cell):
         context_size: units of the context, H if None. The paper takes 10 to 100, fewer than H.
         alpha: decay of the context, between 0 and 1.
         learned: whether every context unit learns its own decay, sigmoid(context_decay), from ``alpha`` on.
-
-    Example:
-        >>> SCRN(input_size=3, hidden_size=5, context_size=2).output_size
-        7
     """
 
     context_size: int | None = None
     alpha: float = 0.95
     learned: bool = False
 
-    output: ClassVar[str] = "y"
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"context_size": 2},)
+    output = "y"
+    examples = ({"context_size": 2},)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,11 +72,9 @@ class SCRN(Cell):
 
     @property
     def output_size(self) -> int:
-        """H + C."""
         return self.state_size
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """See above."""
         H, C = self.state.values()
         shapes: dict[str, tuple[int, ...]] = {"weight_ih": (C + H, self.input_size), "weight_hh": (H, H + C)}
         shapes |= {"bias_ih": (C + H,)} if self.bias else {}
@@ -99,10 +92,9 @@ class SCRN(Cell):
     def stages(self) -> tuple[Stage, ...]:
         """The context, then the hidden units."""
         H, C = self.state.values()
-        hidden = Product("hs", "weight_hh")
         return (
             Stage(_slow, ("s", "hs"), ("s", "h", "alpha"), (0, C)),
-            Stage(_fast, ("h", "y"), ("s",), (C, C + H), hidden, joint=True),
+            Stage(_fast, ("h", "y"), ("s",), (C, C + H), Product("hs", "weight_hh"), joint=True),
         )
 
     def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
@@ -112,13 +104,8 @@ class SCRN(Cell):
             nn.init.constant_(params["context_decay"], math.log(self.alpha / (1 - self.alpha)))
 
 
-def _tick(sum_BH: Tensor, h_BH: Tensor, t_B1: Tensor, period_H: Tensor) -> tuple[Tensor, Tensor]:
-    active_BH = torch.remainder(t_B1, period_H) < 1
-    return torch.where(active_BH, torch.tanh(sum_BH), h_BH), t_B1 + 1
-
-
 @dataclass(frozen=True)
-class ClockworkRNN(Cell):
+class ClockworkRNN(OneStage):
     """The Clockwork RNN: modules that are computed only every so many steps, and keep their state between.
 
     ::
@@ -133,8 +120,8 @@ class ClockworkRNN(Cell):
     Source: Koutnik, Greff, Gomez and Schmidhuber 2014, arXiv:1402.3511. It saves no work here: all modules are
     multiplied at every step.
 
-    Shapes: weight_ih (H, I), bias_ih (H); weight_hh_i (H_i, H - the units before module i) for every module, no
-    more than what is not zero. State h (H) and t (1). H is split as evenly as it can be, the first modules larger.
+    Shapes: weight_hh_i (H_i, H - the units before module i) for every module, no more than what is not zero. H is
+    split as evenly as it can be, the first modules larger.
 
     Attributes:
         periods: T of every module, rising.
@@ -146,7 +133,9 @@ class ClockworkRNN(Cell):
 
     periods: tuple[int, ...] = (1, 2, 4, 8)
 
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"periods": (2, 3)}, {"periods": (1,)})
+    gates = ("h",)
+    reads = ("h", "t")
+    examples = ({"periods": (2, 3)}, {"periods": (1,)})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -167,12 +156,14 @@ class ClockworkRNN(Cell):
         """``h`` (H) and ``t`` (1), the steps taken."""
         return {"h": self.hidden_size, "t": 1}
 
+    @property
+    def parameters_read(self) -> tuple[str, ...]:
+        return ("period",)
+
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """See above."""
-        H, sizes = self.hidden_size, self.sizes
-        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (H, self.input_size)}
-        shapes |= {"bias_ih": (H,)} if self.bias else {}
-        return shapes | {f"weight_hh_{i}": (size, H - sum(sizes[:i])) for i, size in enumerate(sizes)}
+        shapes, sizes = super().parameter_shapes(), self.sizes
+        del shapes["weight_hh"]
+        return shapes | {f"weight_hh_{i}": (size, self.hidden_size - sum(sizes[:i])) for i, size in enumerate(sizes)}
 
     def prepare(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """weight_hh (H, H) with its zeros, and the period of every unit (H)."""
@@ -183,14 +174,9 @@ class ClockworkRNN(Cell):
         period_H = torch.tensor(periods, dtype=weight.dtype, device=weight.device)
         return prepared | {"weight_hh": weight, "period": period_H}
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One stage."""
-        product = Product("h", "weight_hh")
-        return (Stage(_tick, ("h", "t"), ("h", "t", "period"), (0, self.hidden_size), product, joint=True),)
-
-
-def _delayed_candidate(sum_BH: Tensor) -> tuple[Tensor]:
-    return (torch.tanh(sum_BH),)
+    def step(self, sum_BH: Tensor, h_BH: Tensor, t_B1: Tensor, period_H: Tensor) -> tuple[Tensor, Tensor]:
+        active_BH = torch.remainder(t_B1, period_H) < 1
+        return torch.where(active_BH, torch.tanh(sum_BH), h_BH), t_B1 + 1
 
 
 def _with_feedback(sum_BG: Tensor, h_BH: Tensor, z_BH: Tensor) -> tuple[Tensor]:
@@ -212,8 +198,7 @@ class TauGRU(Gated):
 
     Source: Erichson, Lim and Mahoney 2022, arXiv:2212.00228. No gate is the GRU's reset gate.
 
-    Shapes: weight_ih (4H, I), weight_hh (4H, H), bias_ih (4H), rows in the order z u g a. State h (H) and
-    past (``delay`` times H), the states before h, oldest first.
+    The state past (``delay`` times H) holds the states before h, oldest first.
 
     Attributes:
         delay: steps, at least 1.
@@ -221,9 +206,8 @@ class TauGRU(Gated):
 
     delay: int = 10
 
-    gates: ClassVar[tuple[str, ...]] = ("z", "u", "g", "a")
-    biases: ClassVar[tuple[str, ...]] = ("bias_ih",)
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"delay": 1}, {"delay": 2})
+    gates = ("z", "u", "g", "a")
+    examples = ({"delay": 1}, {"delay": 2})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -232,14 +216,13 @@ class TauGRU(Gated):
 
     @property
     def state(self) -> dict[str, int]:
-        """``h`` (H) and ``past`` (delay times H)."""
         return {"h": self.hidden_size, "past": self.delay * self.hidden_size}
 
     def stages(self) -> tuple[Stage, ...]:
         """The queue moves on; the delayed candidate; the rest."""
         return (
             Stage(self._move, ("delayed", "past"), ("past", "h")),
-            Stage(_delayed_candidate, ("z",), (), self.rows("z"), self.product("delayed", "z"), joint=True),
+            Stage(tanh, ("z",), (), self.rows("z"), self.product("delayed", "z"), joint=True),
             Stage(_with_feedback, ("h",), ("h", "z"), self.rows("u", "a"), self.product("h", "u", "a"), joint=True),
         )
 
