@@ -39,7 +39,8 @@ def around(
         cell = RecurrentDropout.of(cell, rate=recurrent_dropout)
     if variational_dropout:
         if not any(product.weight == RECURRENT for product in products):
-            raise ValueError(f"variational_dropout={variational_dropout} of h: {name} does not multiply by {RECURRENT}")
+            text = f"{name} multiplies nothing by {RECURRENT}; x alone can be dropped: {{x: {variational_dropout}}}"
+            raise ValueError(f"variational_dropout.h={variational_dropout}: {text}")
         cell = VariationalDropout.of(cell, rate=variational_dropout)
     rates = tuple((state, rate) for state, rate in (zoneout or {}).items() if rate)
     return Zoneout.of(cell, rates=rates) if rates else cell

@@ -1,9 +1,9 @@
-"""``LSTM``, ``GRU`` and ``RNN`` with the constructors of ``torch.nn``; further options are keywords."""
+"""``LSTM``, ``GRU`` and ``RNN`` with the constructors of ``torch.nn``; options of cell and ``Recurrent`` are keywords."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -29,10 +29,11 @@ class LSTM(Recurrent):
         *,
         forget_bias: float | None = None,
         engine: str = "auto",
+        **around: Any,
     ) -> None:
         cell = partial(cells.LSTM, proj_size=proj_size, forget_bias=forget_bias)
         depth = (num_layers, bias, batch_first, dropout, bidirectional)
-        super().__init__(cell, input_size, hidden_size, *depth, engine, device, dtype)
+        super().__init__(cell, input_size, hidden_size, *depth, engine, device, dtype, **around)
         self.proj_size = proj_size
 
 
@@ -56,10 +57,11 @@ class GRU(Recurrent):
         candidate: Literal["product", "sum"] = "product",
         recurrent_bias: bool = True,
         engine: str = "auto",
+        **around: Any,
     ) -> None:
         cell = partial(cells.GRU, reset=reset, update=update, candidate=candidate, recurrent_bias=recurrent_bias)
         depth = (num_layers, bias, batch_first, dropout, bidirectional)
-        super().__init__(cell, input_size, hidden_size, *depth, engine, device, dtype)
+        super().__init__(cell, input_size, hidden_size, *depth, engine, device, dtype, **around)
 
 
 class RNN(Recurrent):
@@ -79,8 +81,9 @@ class RNN(Recurrent):
         dtype: torch.dtype | None = None,
         *,
         engine: str = "auto",
+        **around: Any,
     ) -> None:
         cell = partial(cells.RNN, nonlinearity=nonlinearity)
         depth = (num_layers, bias, batch_first, dropout, bidirectional)
-        super().__init__(cell, input_size, hidden_size, *depth, engine, device, dtype)
+        super().__init__(cell, input_size, hidden_size, *depth, engine, device, dtype, **around)
         self.nonlinearity = nonlinearity

@@ -118,9 +118,8 @@ class VariationalDropout(Around):
 
     def draw(self, N: int, B: int, like: Tensor, training: bool) -> dict[str, Tensor]:
         """And the mask."""
-        size = self.constants["kept_hidden"]
-        mask_BS = dropout_mask(B, size, self.rate if training else 0.0, like)
-        return super().draw(N, B, like, training) | {"kept_hidden": mask_BS}
+        size, rate = self.constants["kept_hidden"], self.rate if training else 0.0
+        return super().draw(N, B, like, training) | {"kept_hidden": dropout_mask(B, size, rate, like)}
 
 
 def _times(value: Tensor, mask: Tensor) -> tuple[Tensor]:
@@ -159,8 +158,8 @@ class RecurrentDropout(Around):
 
     def draw(self, N: int, B: int, like: Tensor, training: bool) -> dict[str, Tensor]:
         """And the mask."""
-        mask_NH = dropout_mask(N, self.hidden_size, self.rate if training else 0.0, like)
-        return super().draw(N, B, like, training) | {"kept_candidate": mask_NH}
+        size, rate = self.hidden_size, self.rate if training else 0.0
+        return super().draw(N, B, like, training) | {"kept_candidate": dropout_mask(N, size, rate, like)}
 
 
 @dataclass(frozen=True, kw_only=True)
