@@ -28,7 +28,7 @@ class Gated(Cell):
         gates: names of the blocks of rows of weight_ih, in their order.
         recurrent: names of the blocks of weight_hh and bias_hh, where they are not those of ``gates``.
         biases: the biases there are; papers write one (bias_ih), libraries add two.
-        unbiased: gates without rows in bias_ih: all at the beginning of ``gates`` or all at its end.
+        unbiased: gates without rows in bias_ih: at the beginning and the end of ``gates``.
         states: names of the states, each of H units.
         vectors: names of further parameters (H).
         memory_gates: gates that decide how long the state lasts: 1 for one that keeps it, -1 for one that writes to it.
@@ -53,13 +53,17 @@ class Gated(Cell):
         """The gates that see the state through a matrix: the blocks of weight_hh."""
         return self.gates if self.recurrent is None else self.recurrent
 
+    @property
+    def _biased(self) -> tuple[str, ...]:
+        return tuple(gate for gate in self.gates if gate not in self.unbiased)
+
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         H = self.hidden_size
         G_ih, G_hh = len(self.gates) * H, len(self.recurrent_gates) * H
         shapes: dict[str, tuple[int, ...]] = {"weight_ih": (G_ih, self.input_size)}
         if G_hh:
             shapes["weight_hh"] = (G_hh, H)
-        rows = {"bias_ih": G_ih - len(self.unbiased) * H, "bias_hh": G_hh}
+        rows = {"bias_ih": len(self._biased) * H, "bias_hh": G_hh}
         if self.bias:
             shapes |= {name: (rows[name],) for name in self.biases}
         return shapes | dict.fromkeys(self.vectors, (H,)) | {name: (n * H, H) for name, n in self.matrices}
@@ -68,9 +72,8 @@ class Gated(Cell):
         """Zeros where bias_ih has no rows."""
         if not self.unbiased or "bias_ih" not in params:
             return params
-        zeros = len(self.unbiased) * self.hidden_size
-        first = self.gates[0] in self.unbiased
-        return {**params, "bias_ih": F.pad(params["bias_ih"], (zeros, 0) if first else (0, zeros))}
+        first, last = _rows(self.gates, self._biased[0], self._biased[-1], self.hidden_size)
+        return {**params, "bias_ih": F.pad(params["bias_ih"], (first, self.all_rows[1] - last))}
 
     def starts(self) -> Mapping[str, float]:
         """Constants at which parameters start, by name; the rest is drawn."""

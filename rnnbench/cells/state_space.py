@@ -17,17 +17,14 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from rnnbench.cells.base import Cell, Product, Stage
+from rnnbench.cells.gated import Gated, as_is
 
 _LONG_MEMORY = MappingProxyType({"float32": "the rounding error of a factor near 1 grows with every step it is used"})
 
 
-def _twice(v_H: Tensor) -> Tensor:
-    return torch.cat((v_H, v_H), -1)
-
-
 @dataclass(frozen=True)
-class LRU(Cell):
-    """The linear recurrent unit of Orvieto et al. 2023, arXiv:2303.06349: the recurrence of section 3, alone.
+class LRU(Gated):
+    """The linear recurrent unit: a complex diagonal recurrence. Not the LRU of "light recurrent unit".
 
     ::
 
@@ -35,9 +32,9 @@ class LRU(Cell):
         s' = lambda s + exp(gamma) * (B x + b_B)           complex, H numbers
         y = Re(C s') + D x + b_D
 
-    The paper's model puts it between a normalisation and a gated unit in residual blocks, has no biases
-    (``bias=False``) and as many outputs as it has states only by choice, as here. Not the LRU of "light
-    recurrent unit".
+    Source: Orvieto et al. 2023, arXiv:2303.06349, section 3, alone: the paper's model puts it between a normalisation
+    and a gated unit in residual blocks. It has no biases (``bias=False``) and a diagonal D, for inputs of as many
+    features as outputs.
 
     Shapes: nu, theta, gamma (H); weight_ih (3H, I), rows Re B, Im B, D; bias_ih likewise; weight_c (H, 2H), Re C
     beside -Im C. State s (2H); the output y is none.
@@ -52,11 +49,12 @@ class LRU(Cell):
     r_max: float = 1.0
     max_phase: float = 2 * math.pi
 
+    gates = ("re", "im", "d")
+    recurrent = ()
     output = "y"
     exceptions = _LONG_MEMORY
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also the ring."""
         super().__post_init__()
         if not 0 <= self.r_min < self.r_max <= 1:
             raise ValueError(f"r_min={self.r_min}, r_max={self.r_max}: must be 0 <= r_min < r_max <= 1")
@@ -68,30 +66,22 @@ class LRU(Cell):
         """``s``, H complex numbers: 2H."""
         return {"s": 2 * self.hidden_size}
 
-    @property
-    def output_size(self) -> int:
-        """H."""
-        return self.hidden_size
-
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """weight_ih, bias_ih, weight_c, nu, theta, gamma."""
         H = self.hidden_size
-        bias = {"bias_ih": (3 * H,)} if self.bias else {}
-        diagonal = dict.fromkeys(("nu", "theta", "gamma"), (H,))
-        return {"weight_ih": (3 * H, self.input_size), **bias, "weight_c": (H, 2 * H), **diagonal}
+        return super().parameter_shapes() | {"weight_c": (H, 2 * H)} | dict.fromkeys(("nu", "theta", "gamma"), (H,))
 
     def prepare(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """lambda (2H) and its normaliser (2H) from nu, theta and gamma."""
         radius_H, angle_H = torch.exp(-torch.exp(params["nu"])), torch.exp(params["theta"])
         ready = {name: v for name, v in params.items() if name not in ("nu", "theta", "gamma")}
         ready["lambda"] = torch.cat((radius_H * torch.cos(angle_H), radius_H * torch.sin(angle_H)))
-        return {**ready, "normaliser": _twice(torch.exp(params["gamma"]))}
+        return {**ready, "normaliser": torch.exp(params["gamma"]).repeat(2)}
 
     def stages(self) -> tuple[Stage, ...]:
         """The recurrence, then the output."""
-        H = self.hidden_size
-        recurrence = Stage(_scaled, ("s",), ("lambda", "normaliser"), (0, 2 * H), recurrence="complex")
-        return recurrence, Stage(_as_is, ("y",), (), (2 * H, 3 * H), Product("s", "weight_c"), joint=True)
+        reads, read_out = ("lambda", "normaliser"), Product("s", "weight_c")
+        recurrence = Stage(_scaled, ("s",), reads, self.rows("re", "im"), recurrence="complex")
+        return recurrence, Stage(as_is, ("y",), (), self.rows("d"), read_out, joint=True)
 
     @torch.no_grad()
     def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
@@ -113,13 +103,9 @@ def _scaled(share_BS: Tensor, lambda_S: Tensor, normaliser_S: Tensor) -> tuple[T
     return lambda_S, normaliser_S * share_BS
 
 
-def _as_is(y_BH: Tensor) -> tuple[Tensor]:
-    return (y_BH,)
-
-
 @dataclass(frozen=True)
 class S4D(Cell):
-    """The diagonal state space S4D of Gu et al. 2022, arXiv:2206.11893: one for every feature, then a mixing.
+    """The diagonal state space S4D: one for every feature, then a mixing.
 
     ::
 
@@ -128,8 +114,9 @@ class S4D(Cell):
         v = 2 Re(sum over n of C_n s'_n) + D u         init="real": N real states, without 2 Re
         y = W_y gelu(v) + b_y
 
-    The paper applies it to features of a model's width (no W) and has a further gate behind W_y. It is usually run
-    as a convolution; here it is a recurrence. S4 proper has a diagonal plus a low-rank matrix.
+    Source: Gu, Goel, Gupta and Re 2022, arXiv:2206.11893. The paper applies it to features of a model's width (no W)
+    and has a further gate behind W_y. It is usually run as a convolution; here it is a recurrence. S4 proper has a
+    diagonal plus a low-rank matrix.
 
     Shapes: weight_ih (H, I), bias_ih (H), weight_y (H, H), bias_y (H), log_dt (H), D (H); log_a (M H), the
     logarithm of -Re A, a_imag (M H), C (2 M H), all real then all imaginary parts, state n of all features before
@@ -152,7 +139,6 @@ class S4D(Cell):
     examples = ({"states": 4, "dt_min": 0.1, "dt_max": 1.0},)
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also the number of states and the range of time steps."""
         super().__post_init__()
         if not isinstance(self.states, int) or self.states < 2 or self.states % 2:
             raise ValueError(f"states={self.states!r}: must be an even integer of at least 2")
@@ -161,13 +147,7 @@ class S4D(Cell):
 
     @property
     def state(self) -> dict[str, int]:
-        """``s``, N numbers a feature: N H."""
         return {"s": self.states * self.hidden_size}
-
-    @property
-    def output_size(self) -> int:
-        """H."""
-        return self.hidden_size
 
     @property
     def _modes(self) -> int:
@@ -175,7 +155,6 @@ class S4D(Cell):
         return self.states if self.init == "real" else self.states // 2
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """weight_ih, bias_ih, weight_y, bias_y, and the diagonals."""
         H, MH = self.hidden_size, self._modes * self.hidden_size
         shapes: dict[str, tuple[int, ...]] = {"weight_ih": (H, self.input_size), "weight_y": (H, H)}
         shapes |= {"bias_ih": (H,), "bias_y": (H,)} if self.bias else {}
@@ -205,7 +184,7 @@ class S4D(Cell):
         recurrence = Stage(self._enter, ("s", "u"), ("factor", "entry"), share, recurrence=kind)
         readout = Stage(self._read_out, ("v",), ("s", "u", "C", "D"))
         mixing = Product("v", "weight_y", "bias_y" if self.bias else None)
-        return recurrence, readout, Stage(_as_is, ("y",), product=mixing)
+        return recurrence, readout, Stage(as_is, ("y",), product=mixing)
 
     def _enter(self, u_BH: Tensor, factor_S: Tensor, entry_S: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return factor_S, torch.cat((u_BH,) * self.states, -1) * entry_S, u_BH

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from rnnbench.cells.base import Cell, Product, Stage
+from rnnbench.cells.base import Cell, Stage
+from rnnbench.cells.gated import OneStage
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,6 @@ class _Exponential(Cell):
     examples = ({"heads": 5},)
 
     def __post_init__(self) -> None:
-        """See ``Cell``; also the number of heads."""
         super().__post_init__()
         if not isinstance(self.heads, int) or self.heads < 1 or self.hidden_size % self.heads:
             raise ValueError(f"heads={self.heads!r}: must be an integer that divides hidden_size={self.hidden_size}")
@@ -42,8 +42,8 @@ class _Exponential(Cell):
 
 
 @dataclass(frozen=True)
-class SLSTM(_Exponential):
-    """The sLSTM of Beck et al. 2024 (xLSTM), arXiv:2405.04517, equations 8 to 17, stabilised.
+class SLSTM(_Exponential, OneStage):
+    """The sLSTM: an LSTM with exponential gates, stabilised by m.
 
     ::
 
@@ -54,21 +54,18 @@ class SLSTM(_Exponential):
         n' = f * n + i
         h' = sigmoid(o~) * c' / n'
 
-    m scales c and n alike: it changes no output. Gates see h, so that it is a loop (``MLSTM`` is not).
+    Source: Beck et al. 2024 (xLSTM), arXiv:2405.04517, equations 8 to 17. m scales c and n alike: it changes no
+    output. Gates see h, so that it is a loop (``MLSTM`` is not).
 
-    Shapes: weight_ih (4H, I), weight_hh (4H, H/K), bias_ih (4H), rows in the order i f z o. States h, c, n, m (H).
+    Shapes: weight_hh (4H, H/K), the columns of a unit's own head.
     """
 
-    @property
-    def state(self) -> dict[str, int]:
-        """``h``, ``c``, ``n`` and ``m``, H units each."""
-        return dict.fromkeys("hcnm", self.hidden_size)
+    gates = ("i", "f", "z", "o")
+    states = ("h", "c", "n", "m")
+    reads = ("c", "n", "m")
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """weight_ih, weight_hh with the columns of a unit's own head, bias_ih."""
-        H = self.hidden_size
-        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (4 * H, self.input_size)}
-        return shapes | {"weight_hh": (4 * H, H // self.heads)} | ({"bias_ih": (4 * H,)} if self.bias else {})
+        return super().parameter_shapes() | {"weight_hh": (4 * self.hidden_size, self.hidden_size // self.heads)}
 
     def prepare(self, params: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """weight_hh (4H, H) with zeros between the heads."""
@@ -79,12 +76,7 @@ class SLSTM(_Exponential):
         own_GH = torch.block_diag(*[block] * self.heads).repeat(4, 1)
         return {**params, "weight_hh": weight_GD.repeat(1, self.heads) * own_GH}
 
-    def stages(self) -> tuple[Stage, ...]:
-        """One."""
-        share, product = (0, 4 * self.hidden_size), Product("h", "weight_hh")
-        return (Stage(self._step, ("h", "c", "n", "m"), ("c", "n", "m"), share, product, joint=True),)
-
-    def _step(self, sum_BG: Tensor, c_BH: Tensor, n_BH: Tensor, m_BH: Tensor) -> tuple[Tensor, ...]:
+    def step(self, sum_BG: Tensor, c_BH: Tensor, n_BH: Tensor, m_BH: Tensor) -> tuple[Tensor, ...]:
         i_BH, f_BH, z_BH, o_BH = sum_BG.chunk(4, -1)
         kept_BH = self._log_forget(f_BH) + m_BH
         # An empty memory has no scale: without this, one far above exp(i~) leaves n = 0 and h = 0 / 0.
@@ -96,7 +88,7 @@ class SLSTM(_Exponential):
 
 @dataclass(frozen=True)
 class MLSTM(_Exponential):
-    """The mLSTM of Beck et al. 2024 (xLSTM), arXiv:2405.04517, equations 19 to 27, stabilised: a matrix memory.
+    """The mLSTM: exponential gates and a matrix memory, stabilised by m.
 
     ::
 
@@ -107,8 +99,10 @@ class MLSTM(_Exponential):
         C' = f C + i v k^T;  n' = f n + i k
         h = sigmoid(W_o x + b_o) * C' q / max(|n' q|, exp(-m'))
 
-    With exp(-m'), as in the paper's parallel form, m changes no output; equation 21 writes 1 for unscaled C and n.
-    Not the multiplicative LSTM (Krause 2016), also called mLSTM. No gate sees the state: it scans.
+    Source: Beck et al. 2024 (xLSTM), arXiv:2405.04517, equations 19 to 27. With exp(-m'), as in the paper's parallel
+    form, m changes no output; equation 21 writes 1 for unscaled C and n. The paper's b_k is not divided by sqrt(D),
+    that of the authors' code is. Not the multiplicative LSTM (Krause 2016), also called mLSTM. No gate sees the
+    state: it scans.
 
     Shapes: weight_ih (4H + 2K, I) and bias_ih, rows in the order q k v o i f. States C (K D D), v's index before
     k's, n (H), m (K); the output h is none.
@@ -118,16 +112,9 @@ class MLSTM(_Exponential):
 
     @property
     def state(self) -> dict[str, int]:
-        """``C`` (K D D), ``n`` (H) and ``m`` (K)."""
         return {"C": self.hidden_size**2 // self.heads, "n": self.hidden_size, "m": self.heads}
 
-    @property
-    def output_size(self) -> int:
-        """H."""
-        return self.hidden_size
-
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """weight_ih and bias_ih."""
         G = 4 * self.hidden_size + 2 * self.heads
         return {"weight_ih": (G, self.input_size)} | ({"bias_ih": (G,)} if self.bias else {})
 
