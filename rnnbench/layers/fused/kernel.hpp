@@ -36,7 +36,20 @@ INLINE V load(const T* p) { V v; __builtin_memcpy(&v, p, BYTES); return v; }
 INLINE void store(T* p, V v) { __builtin_memcpy(p, &v, BYTES); }
 INLINE V vmax(V a, V b) { return a >= b ? a : (b != b ? b : (a != a ? a : b)); }
 INLINE V vmin(V a, V b) { return a <= b ? a : (b != b ? b : (a != a ? a : b)); }
-INLINE T hsum(V v) { T s = 0; for (int i = 0; i < LANES; ++i) s += v[i]; return s; }
+// All lanes of a vector, by halves.
+template <int N, class F> INLINE T fold(const T* p, F f) {
+  if constexpr (N == 2) {
+    return f(p[0], p[1]);
+  } else {
+    typedef T Half __attribute__((vector_size(N / 2 * sizeof(T))));
+    Half a, b;
+    __builtin_memcpy(&a, p, sizeof(a));
+    __builtin_memcpy(&b, p + N / 2, sizeof(b));
+    a = f(a, b);
+    return fold<N / 2>((const T*)&a, f);
+  }
+}
+INLINE T hsum(V v) { return fold<LANES>((const T*)&v, [](auto a, auto b) { return a + b; }); }
 INLINE T hmax(V v) { T s = v[0]; for (int i = 1; i < LANES; ++i) s = v[i] > s || v[i] != v[i] ? v[i] : s; return s; }
 
 struct Full {
@@ -98,7 +111,7 @@ INLINE V vtanh(V x) {
 }
 // log(x) = n ln(2) + log(m), m from sqrt(1/2) to sqrt(2); log(m) = 2 atanh(s), s = (m - 1) / (m + 1).
 INLINE V finite_log(V x) {
-  constexpr int MANTISSA = sizeof(T) == 4 ? 23 : 52, BIAS = sizeof(T) == 4 ? 127 : 1023;
+  constexpr int MANTISSA = sizeof(T) == 4 ? 23 : 52;
   constexpr T TINY = sizeof(T) == 4 ? T(1.17549435e-38) : T(2.2250738585072014e-308), LIFT = T(1ll << (MANTISSA + 1));
   const V lifted = x < TINY ? x * LIFT : x;  // a denormal number has no exponent of its own
   const M root = (M)splat(T(0.70710678118654752)), bits = (M)lifted - root;

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rnnbench.cells.base import Cell, Stage
 from rnnbench.layers.fused.expr import Expr, leaf, walk
 from rnnbench.layers.fused.vector import Vector
 
@@ -129,3 +132,30 @@ def evaluate(node: Expr, leaves: Mapping[str, Tensor]) -> Tensor:
         else:
             found[each] = _TORCH.get(each.op, getattr(torch, each.op, None))(*args).double()
     return found[node]
+
+
+@dataclass(frozen=True)
+class Operations(Cell):
+    """Several operations at once, which saves builds: W columns of the output each, read from x ``(3 W,)``."""
+
+    names: tuple[str, ...] = ()
+
+    output: ClassVar[str] = "y"
+
+    @property
+    def state(self) -> dict[str, int]:
+        return {"h": 1}
+
+    @property
+    def output_size(self) -> int:
+        return self.hidden_size * len(self.names)
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"v": (self.hidden_size,), "s": (1,)}
+
+    def stages(self) -> tuple[Stage, ...]:
+        return (Stage(self._step, ("y", "h"), ("x", "v", "s", "h")),)
+
+    def _step(self, x: Tensor, v: Tensor, s: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        a, b, c = x.chunk(3, -1)
+        return torch.cat([OPERATIONS[name](a, b, c, v, s) for name in self.names], -1), h + 1
