@@ -125,7 +125,7 @@ def _recurrent(init: str, cell: Cell, params: Params) -> Tensor:
         raise ValueError(f"init={init!r}: {_name(cell)} has no weight_hh")
     with torch.device("cpu"):
         trial = {name: torch.eye(*p.shape) if p.dim() == 2 else torch.ones(p.shape) for name, p in params.items()}
-        if cell.prepare(trial).get("weight_hh") is not trial["weight_hh"]:
+        if cell.prepare(trial).get("weight_hh", trial["weight_hh"]) is not trial["weight_hh"]:
             raise ValueError(f"init={init!r}: {_name(cell)} computes its recurrent matrix from other parameters")
     return params["weight_hh"]
 

@@ -115,7 +115,8 @@ def _normalised(stage: Stage, shifted: tuple[bool, ...]) -> Callable[..., tuple[
         for value, has_shift in zip(leading, shifted):
             scaled = standardise(value) * next(rest)
             sums.append(scaled + next(rest) if has_shift else scaled)
-        return stage.pointwise(*((sums[0] + sums[1],) if stage.joint else sums), *rest)
+        together = [sums[0] + sums[1]] if stage.joint and len(sums) == 2 else sums
+        return stage.pointwise(*together, *rest)
 
     return pointwise
 
