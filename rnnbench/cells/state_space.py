@@ -85,11 +85,11 @@ class LRU(Gated):
 
     @torch.no_grad()
     def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
-        """Lemma 3.2 and section 3.3: lambda uniform on the ring, gamma = sqrt(1 - |lambda|^2); Glorot for B, C, D."""
+        """Lemma 3.2 and section 3.3: lambda uniform on the ring, gamma = sqrt(1 - |lambda|^2); B, C, D normal."""
         H, low, high = self.hidden_size, self.r_min**2, self.r_max**2
         nn.init.normal_(params["weight_ih"], std=(2 * self.input_size) ** -0.5)
         params["weight_ih"][2 * H :] *= 2**0.5  # D is real, B and C have two parts
-        nn.init.normal_(params["weight_c"], std=(2 * H) ** -0.5)
+        nn.init.normal_(params["weight_c"], std=H**-0.5)  # as the listing in the paper, without the 2 of B
         if self.bias:
             nn.init.zeros_(params["bias_ih"])
         # Away from 0, so that no logarithm is infinite.

@@ -107,3 +107,11 @@ def test_refused_options(cell, options, message):
     with pytest.raises(ValueError) as error:  # noqa: PT011
         cell(3, 4, **options)
     assert str(error.value) == message
+
+
+def test_lru_draws_its_products_with_the_variances_of_the_papers_listing():
+    I, H = 100, 300
+    p = numpy_params(layer(LRU, I, H))
+    variances = {"B": p["weight_ih"][: 2 * H], "D": p["weight_ih"][2 * H :], "C": p["weight_c"]}
+    expected = {"B": 1 / (2 * I), "D": 1 / I, "C": 1 / H}
+    assert {name: v.var() for name, v in variances.items()} == pytest.approx(expected, rel=0.03)
