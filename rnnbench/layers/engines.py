@@ -97,7 +97,5 @@ def second_engine(cell: Cell) -> str:
 def _fusable(data_NI: Tensor, params: Params) -> bool:
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch.is_autocast_enabled(data_NI.device.type):
         return False
-    dtypes = {parameter.dtype for parameter in params.values()}
-    if not torch.is_autocast_enabled("cpu"):
-        dtypes.add(data_NI.dtype)
+    dtypes = {data_NI.dtype} | {parameter.dtype for parameter in params.values()}
     return data_NI.device.type == "cpu" and len(dtypes) == 1 and dtypes <= {torch.float32, torch.float64}

@@ -195,6 +195,11 @@ def _rows(program: Program, stores: list[Store]) -> list[str]:
             step = "" if name.startswith(("param:", "dparam:")) else f" + r * {width}"
             lines += [f"      T* const p_{_id(name)} = {_id(name)}{step};"]
     names: dict[Expr, str] = {}
+    body = _Body(program, names)
+    for node in walk(store.value for store in stores):
+        if node.op == "leaf" and node.width == 1:  # read before any pass may write over it
+            body(node)
+    lines += ["      " + line for line in body.lines]
     for level in _levels(stores):
         for width in sorted({node.args[0].width for node in level}):
             lines += _sums(program, [node for node in level if node.args[0].width == width], width, names)

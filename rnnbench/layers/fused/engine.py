@@ -188,9 +188,6 @@ def fused(
     """
     form = compiled(cell)
     params = cell.prepare(params)
-    dtype = next(iter(params.values())).dtype
-    # Under autocast a layer before this one may have written half precision.
-    data_NI, *state = (value.to(dtype) for value in (data_NI, *state))
     weights = [_rows(params[k.product.weight], k.product.rows) for _, k in form.products if k.product]
     biases = [_bias(form, kernel, params) for _, kernel in form.products]
     vectors = [params[name].reshape(-1) for name in form.program.vectors]

@@ -31,9 +31,8 @@ def _shares(y: Expr, g: Expr) -> tuple[Expr | None, ...]:
     """What each operand of ``y`` receives of its cotangent ``g``; None for nothing."""
     if y.op in COMPARISONS or y.op in ("detach", "floor", "sign"):
         return (None,) * len(y.args)
-    if y.op == "amax":  # shared by all that are equally large
-        mask = apply("eq", y.args[0], y)
-        return (apply("where", mask, apply("div", g, apply("sum", apply("where", mask, _ONE, _ZERO))), _ZERO),)
+    if y.op == "amax":  # which number was the largest is not kept
+        raise Unsupported("the derivative of amax: detach it, as softmax does")
     if len(y.args) == 1:
         return (_mul(g, slope) if (slope := _slope(y)) is not _ONE else g,)
     if y.op == "where":

@@ -80,8 +80,7 @@ OPERATIONS: dict[str, Callable] = {
         a[..., 2:7].sum(-1, keepdim=True) * torch.cat((a, b), -1).mean(-1, True) * c
     ),
     "var": lambda a, b, c, v, s: a / (1 + a.var(-1, keepdim=True)) + torch.var(b, -1, correction=0, keepdim=True) * c,
-    "amax": lambda a, b, c, v, s: a.amax(-1, keepdim=True) * b,
-    "amax of equals": lambda a, b, c, v, s: torch.amax(a.clamp(max=0.1), -1, keepdim=True) * b,
+    "amax": lambda a, b, c, v, s: a.amax(-1, keepdim=True).detach() * b,
     "softmax": lambda a, b, c, v, s: torch.softmax(a, -1) * b.softmax(-1),
     "layer_norm": lambda a, b, c, v, s: F.layer_norm(a, a.shape[-1:], v, s * v, 1e-3) * c,
     "plain layer_norm": lambda a, b, c, v, s: F.layer_norm(a, a.shape[-1:]) * b,

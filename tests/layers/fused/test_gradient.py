@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from rnnbench.layers.fused import Unsupported
 from rnnbench.layers.fused.expr import Expr, apply, leaf
 from rnnbench.layers.fused.gradient import gradients
 from tests.layers.fused.cases import OPERATIONS, draw, evaluate, traced
@@ -34,3 +35,9 @@ def test_derivatives_are_those_of_autograd(name: str):
 def test_nothing_flows_through_a_detached_value():
     node = apply("mul", apply("detach", leaf("a", 0, 4)), leaf("b", 0, 4))
     assert set(gradients({node: leaf("g", 0, 4)})) == {leaf("b", 0, 4)}
+
+
+def test_the_derivative_of_a_largest_number_is_refused():
+    """Never silently zero."""
+    with pytest.raises(Unsupported, match=r"^the derivative of amax: detach it"):
+        gradients({apply("mul", apply("amax", leaf("a", 0, 4)), leaf("b", 0, 4)): leaf("g", 0, 4)})
