@@ -1,4 +1,4 @@
-"""``rnnbench bench overhead`` and ``rnnbench bench sweep``: what the framework costs on this machine."""
+"""``rnnbench bench overhead``, ``sweep`` and ``cells``: what the framework costs, and its cells, on this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnbench.errors import UserError
+
 if TYPE_CHECKING:
+    from rnnbench.bench.contenders import Size
     from rnnbench.bench.overhead import Overhead
     from rnnbench.bench.sweep import SweepCost
 
@@ -34,7 +37,39 @@ def build_parser() -> argparse.ArgumentParser:
         benchmark.add_argument(
             "overrides", nargs="*", help="as for train: dataset=digits trainer.max_epochs=5 threads=2"
         )
+    _cells_options(
+        benchmarks.add_parser("cells", help="every cell by every engine, beside torch.nn and torchrecurrent")
+    )
     return parser
+
+
+def _cells_options(cells: argparse.ArgumentParser) -> None:
+    several: dict[str, Any] = {"nargs": "+", "default": []}
+    cells.add_argument("--cells", metavar="MODEL", help="models, as lstm gru mgu (default: all)", **several)
+    cells.add_argument("--sizes", metavar="B,T,I,H", type=_size, help="batch,steps,input,hidden, several", **several)
+    cells.add_argument("--engines", choices=("loop", "fused", "scan"), help="default: all", **several)
+    cells.add_argument("--threads", nargs="+", type=_positive, default=[1, 2], help="default: 1 2")
+    cells.add_argument("--against", nargs="*", choices=("torch", "torchrecurrent"), default=["torch", "torchrecurrent"])
+    cells.add_argument("--rounds", type=_positive, default=5, help="samples of each, in turn (default: 5)")
+    cells.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu is blind to other load; 1 thread")
+    cells.add_argument(
+        "--limit", type=float, default=3600, metavar="SECONDS", help="start nothing new after (default: 3600)"
+    )
+    cells.add_argument(
+        "--quick", action="store_true", help="the smallest size, one thread, two rounds, at most a minute"
+    )
+    for name, text in (("md", "the page"), ("csv", "every row"), ("json", "everything"), ("png", "a picture")):
+        cells.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {text} there")
+    cells.add_argument("--read", nargs="+", type=Path, metavar="FILE", help="measure nothing: take what --json wrote")
+
+
+def _size(text: str) -> Size:
+    from rnnbench.bench.contenders import Size
+
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.isdecimal() and int(part) for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r}: must be batch,steps,input,hidden, as 32,100,64,64")
+    return Size(*map(int, parts))
 
 
 def _positive(text: str) -> int:
@@ -49,6 +84,8 @@ def main(rest: Sequence[str]) -> int:
     args = build_parser().parse_args(list(rest))
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # read when torch is loaded; `threads=` counts from then on
         os.environ.setdefault(name, "1")
+    if args.benchmark == "cells":
+        return cells(args)
     from rnnbench.bench.overhead import DifferentWork, measure_overhead
     from rnnbench.bench.sweep import measure_sweep
 
@@ -70,6 +107,34 @@ def main(rest: Sequence[str]) -> int:
         from rnnbench.records.store import write_json
 
         write_json(args.json, {"benchmark": args.benchmark, "machine": machine, **result.as_dict()})
+    return 0
+
+
+def cells(args: argparse.Namespace) -> int:
+    """Measure the cells, or read what was measured; print the page and write the files that were asked for."""
+    from rnnbench.bench import report
+    from rnnbench.bench.cells import SIZES, Options, measure
+
+    if args.clock == "cpu" and args.threads != [1]:
+        raise UserError("--clock cpu adds up the time of all threads: give --threads 1, too")
+    if args.read is not None:
+        result = report.load(args.read)
+    else:
+        quick = {"sizes": args.sizes or SIZES[:1], "threads": [1], "rounds": 2, "limit": 60.0} if args.quick else {}
+        kept = {name: getattr(args, name) for name in ("cells", "sizes", "threads", "engines", "against", "rounds")}
+        options = Options(**{**kept, "clock": args.clock, "limit": args.limit, **quick})
+        result = measure(options, say=lambda line: print(line, file=sys.stderr, flush=True))
+        result.machine = _machine()["kind"]
+    if args.png is not None:
+        report.picture(result, args.png)
+    link = os.path.relpath(args.png, args.md.parent) if args.png and args.md else None
+    text = report.page(result, link)
+    for file, content in ((args.md, text), (args.csv, report.as_csv), (args.json, report.as_json)):
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content if isinstance(content, str) else content(result), encoding="utf-8")
+    if args.md is None:
+        print(text, end="")
     return 0
 
 
@@ -119,14 +184,13 @@ def _markdown(header: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def _machine() -> dict[str, Any]:
-    """Hardware, versions, threads and load, and all of it in one line."""
+    """Hardware, versions, threads and load; its ``kind`` alone, and all of it, in one line."""
     import torch
 
     from rnnbench.training.provenance import hardware
 
     found = {**hardware(), "torch": torch.__version__, "threads": torch.get_num_threads()}
     found["load"] = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
-    line = (
-        f"{found['cpu']}, {found['cores']} cores, {found['system']}, torch {found['torch']}, threads {found['threads']}"
-    )
-    return {**found, "line": line + ("" if found["load"] is None else f", load average {found['load']}")}
+    kind = f"{found['cpu']}, {found['cores']} cores, {found['system']}, torch {found['torch']}"
+    line = f"{kind}, threads {found['threads']}"
+    return {**found, "kind": kind, "line": line + ("" if found["load"] is None else f", load average {found['load']}")}

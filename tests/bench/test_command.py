@@ -56,3 +56,48 @@ def test_wrong_usage_ends_with_2(arguments, capsys):
         main(arguments)
     assert end.value.code == 2
     assert capsys.readouterr().err.startswith("usage: rnnbench bench")
+
+
+def test_cells_prints_the_page_and_writes_all_files(tmp_path, capsys):
+    files = {name: tmp_path / "out" / f"cells.{name}" for name in ("json", "csv", "md", "png")}
+    words = [word for name, file in files.items() for word in (f"--{name}", str(file))]
+    size = ["--sizes", "2,3,4,5", "--threads", "1", "--rounds", "1", "--engines", "loop", "--against"]
+    assert main(["cells", "--cells", "mgu", *size, "torch", *words]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "[1/1] mgu (2,3,4,5), threads 1\n"
+    assert all(file.stat().st_size for file in files.values())
+    assert "(cells.png)" in files["md"].read_text()
+    assert main(["cells", "--read", str(files["json"])]) == 0
+    assert "| mgu | loop |" in capsys.readouterr().out
+
+
+def test_cells_quick_is_small_and_bounded(monkeypatch, capsys):
+    from rnnbench.bench import cells
+    from rnnbench.bench.cells import SIZES, Result
+
+    seen = []
+    monkeypatch.setattr(cells, "measure", lambda options, say: seen.append(options) or Result(2))
+    assert main(["cells", "--quick"]) == 0
+    assert (list(seen[0].sizes), seen[0].threads, seen[0].rounds, seen[0].limit) == ([SIZES[0]], [1], 2, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--clock", "cpu"], "--clock cpu adds up the time of all threads"),
+        (["--cells", "grru"], "--cells grru: no model of ours"),
+        (["--read", "nowhere.json"], "nowhere.json: No such file"),
+    ],
+)
+def test_a_mistake_in_cells_is_one_line(words, said, capsys):
+    assert cli.main(["bench", "cells", *words]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_a_wrong_size_ends_with_2(capsys):
+    with pytest.raises(SystemExit):
+        main(["cells", "--sizes", "1,2,3"])
+    assert "must be batch,steps,input,hidden" in capsys.readouterr().err

@@ -1,0 +1,170 @@
+"""What the times of ``bench cells`` say: ratios of medians from the same group, and which targets they meet."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from rnnbench.bench.cells import LONG, SMALL, Result, Row
+from rnnbench.bench.contenders import MATRIX, Size
+
+RIVALS = ("torch.nn", "torchrecurrent", "own lstm", "matrix")
+
+
+@dataclass(frozen=True)
+class Group:
+    """One model at one size and number of threads, with everything that was timed beside it."""
+
+    model: str
+    size: Size
+    threads: int
+    gates: int | None
+    products: tuple[int, int]
+    rows: dict[tuple[str, str], Row]
+
+    @property
+    def engine(self) -> str:
+        """The engine that ``auto`` takes: the first."""
+        return next(name for name, _ in self.rows if name not in RIVALS)
+
+    def seconds(self, contender: str, mode: str) -> float | None:
+        """Median seconds of a call."""
+        row = self.rows.get((contender, mode))
+        return None if row is None else row.seconds
+
+    def speed(self, rival: str, mode: str = "training", engine: str | None = None) -> float | None:
+        """How many times as fast as ``rival`` the model is: above 1 it is the faster."""
+        own, theirs = self.seconds(engine or self.engine, mode), self.seconds(rival, mode)
+        return None if own is None or theirs is None else theirs / own
+
+    @property
+    def per_gate(self) -> float | None:
+        """Time of a training step per gate, in those of the own LSTM; None for a cell without gates."""
+        lstm = 1.0 if self.model == "lstm" else self.speed("own lstm")
+        return None if lstm is None or not self.gates else 4 / (lstm * self.gates)
+
+    @property
+    def share(self) -> float | None:
+        """Multiplications of a training step a second, in those of a large matrix product."""
+        square, own = self.seconds("matrix", "training"), self.seconds(self.engine, "training")
+        if square is None or own is None:
+            return None
+        # forward and the weights' gradient, and of what is not the input also the gradient of the other factor
+        count = self.size.batch * self.size.steps * (2 * self.products[0] + 3 * self.products[1])
+        return count / own / (MATRIX**3 / square)
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """All groups of a result."""
+
+    result: Result
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """In the order of measuring."""
+        found: dict[tuple[int, Size, str], Group] = {}
+        for row in self.result.rows:
+            key = (row.threads, row.size, row.model)
+            if key not in found:
+                about = self.result.gates.get(row.model), self.result.products[f"{row.model} {row.size}"]
+                found[key] = Group(row.model, row.size, row.threads, *about, {})
+            found[key].rows[row.contender, row.mode] = row
+        return list(found.values())
+
+    def mean(self, rival: str, size: Size, threads: int) -> float | None:
+        """Geometric mean of the speed against ``rival`` over all models that have it."""
+        here = (group for group in self.groups if (group.size, group.threads) == (size, threads))
+        speeds = [speed for group in here if (speed := group.speed(rival)) is not None]
+        return statistics.geometric_mean(speeds) if speeds else None
+
+    def targets(self) -> list[str]:
+        """A line for each target that was measured: met, or by whom it is missed."""
+        lines = [line for words, least, values in _TARGETS if (line := _judge(words, least, list(values(self))))]
+        for threads in sorted({group.threads for group in self.groups}):
+            for size in dict.fromkeys(group.size for group in self.groups if group.size != LONG):
+                least = 6.0 if size in SMALL else 2.0 if size.hidden == 128 else None
+                mean = self.mean("torchrecurrent", size, threads)
+                if mean is not None and least is not None:
+                    verdict = "met" if mean >= least else "missed"
+                    where = f"{size}, {in_threads(threads)}"
+                    lines.append(
+                        f"Geometric mean against torchrecurrent at least {least:g} ({where}): {verdict}, {mean:.2f}."
+                    )
+        return lines
+
+
+Values = Iterator[tuple[str, float | None]]
+
+
+def _of(models: tuple[str, ...], rival: str, sizes: Callable[[Size], bool]) -> Callable[[Ratios], Values]:
+    def values(ratios: Ratios) -> Values:
+        for group in ratios.groups:
+            if (not models or group.model in models) and sizes(group.size) and group.size != LONG:
+                yield _name(group), group.speed(rival)
+
+    return values
+
+
+def _gates(ratios: Ratios) -> Values:
+    for group in ratios.groups:
+        if group.size != LONG and group.per_gate:
+            yield _name(group), 1 / group.per_gate
+
+
+def _scan(ratios: Ratios) -> Values:
+    for group in ratios.groups:
+        if group.size == LONG:
+            yield _name(group), group.speed("loop", engine="scan")
+
+
+def _share(ratios: Ratios) -> Values:
+    for group in ratios.groups:
+        if group.size.hidden >= 256 and group.gates:
+            yield _name(group), group.share
+
+
+def _name(group: Group) -> str:
+    return f"{group.model} ({group.size}; {in_threads(group.threads)})"
+
+
+def in_threads(count: int) -> str:
+    """``1 thread``, ``2 threads``."""
+    return f"{count} thread{'s' if count > 1 else ''}"
+
+
+_TARGETS: tuple[tuple[str, float, Callable[[Ratios], Values]], ...] = (
+    ("Own LSTM at least 0.95 times as fast as nn.LSTM", 0.95, _of(("lstm",), "torch.nn", lambda size: True)),
+    (
+        "Own LSTM at least 1.1 times as fast as nn.LSTM from hidden 128 on, batch 32 or 64",
+        1.1,
+        _of(("lstm",), "torch.nn", lambda size: size.hidden >= 128 and size.batch in (32, 64)),
+    ),
+    ("Own GRU at least 1.1 times as fast as nn.GRU", 1.1, _of(("gru",), "torch.nn", lambda size: True)),
+    (
+        "Own GRU at least 3 times as fast as nn.GRU at the small sizes",
+        3.0,
+        _of(("gru",), "torch.nn", SMALL.__contains__),
+    ),
+    ("Gated cells at least 1/1.3 times as fast as the own LSTM per gate", 1 / 1.3, _gates),
+    (
+        "At least 4 times as fast as torchrecurrent at the small sizes",
+        4.0,
+        _of((), "torchrecurrent", SMALL.__contains__),
+    ),
+    ("Scan at least 10 times as fast as the loop, 2,048 steps", 10.0, _scan),
+    ("Gated cells at 70 % of the matrix product's rate from hidden 256 on", 0.7, _share),
+)
+
+
+def _judge(words: str, least: float, values: list[tuple[str, float | None]]) -> str | None:
+    known = sorted((value, name) for name, value in values if value is not None)
+    if not known:
+        return None
+    short = [f"{name} {value:.2f}" for value, name in known if value < least]
+    if not short:
+        return f"{words}: met by all {len(known)}, lowest {known[0][0]:.2f} by {known[0][1]}."
+    more = f" and {len(short) - 12} more" if len(short) > 12 else ""
+    return f"{words}: missed by {len(short)} of {len(known)}: {', '.join(short[:12])}{more}."

@@ -1,0 +1,186 @@
+"""The times of ``bench cells`` as a page, CSV, JSON and a picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rnnbench.bench.cells import Result, Row
+from rnnbench.bench.contenders import Size
+from rnnbench.bench.ratios import Group, Ratios, in_threads
+from rnnbench.errors import UserError
+
+NOTHING = "–"
+COLUMNS = ("batch", "steps", "input", "hidden", "threads", "model", "contender", "mode", "ms", "peak_mib")
+HEAD = """\
+# Speed and memory of the cells
+
+Made by `rnnbench bench cells`. A training step is a forward pass and the gradients of all weights (not of the input) in
+float32; forward is a pass without gradients. Times are medians of {rounds} rounds in which a cell, its rivals, the own
+LSTM and a product of two 1024 x 1024 matrices take turns in one process; all ratios are of such medians from the same
+rounds. {clock}
+Memory is the peak of the process's resident memory during one call beyond what it held before it (after `malloc_trim`).
+Sizes are batch, steps, input, hidden.
+
+Machine: {machine}.
+"""
+CLOCKS = {
+    "wall": "Times are wall times.",
+    "cpu": "Times are of the processor, not of the wall: other work on the machine does not count.",
+}
+NOTE = """\
+`x torch.nn`, `x torchrecurrent`, `x loop`: how many times as fast the training step is as by the layer of torch.nn with
+the same equations, by the namesake in torchrecurrent, by the plain loop. `per gate`: time of a training step per gate
+(block of H rows) in units of the own LSTM's. `matrix`: multiplications a second, in those of the matrix product."""
+
+
+def page(result: Result, picture: str | None = None) -> str:
+    """Markdown: the targets, then a table for each number of threads and size."""
+    ratios = Ratios(result)
+    about = {"rounds": result.rounds, "clock": CLOCKS[result.clock], "machine": result.machine}
+    parts = [
+        HEAD.format(**about),
+        *([f"![Time per gate and speed against torchrecurrent]({picture})\n"] if picture else []),
+    ]
+    parts += ["## Targets\n", "\n".join(f"- {line}" for line in ratios.targets()) + "\n", f"## Times\n\n{NOTE}\n"]
+    for threads, size in dict.fromkeys((group.threads, group.size) for group in ratios.groups):
+        here = [group for group in ratios.groups if (group.threads, group.size) == (threads, size)]
+        parts.append(f"### {size}, {in_threads(threads)}\n\n{_table(here)}\n")
+        mean = ratios.mean("torchrecurrent", size, threads)
+        if mean is not None:
+            parts.append(f"Geometric mean against torchrecurrent: {mean:.1f}.\n")
+    if result.notes:
+        parts.append("## Left out\n\n" + "\n".join(f"- {note}" for note in result.notes) + "\n")
+    return "\n".join(parts)
+
+
+def _table(groups: list[Group]) -> str:
+    header = ["model", "engine", "forward ms", "training ms", "forward MiB", "training MiB", "x torch.nn"]
+    header += ["x torchrecurrent", "x loop", "per gate", "matrix"]
+    lines = [header, ["---", "---", *["---:"] * (len(header) - 2)]]
+    lines += [line for group in groups for line in _lines(group)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _lines(group: Group) -> list[list[str]]:
+    """One for the engine that ``auto`` takes, and one for a scan beside it."""
+    engines = [group.engine, *(["scan"] if group.engine != "scan" and group.seconds("scan", "training") else [])]
+    lines = []
+    for engine in engines:
+        first = engine == group.engine
+        rows = [group.rows.get((engine, mode)) for mode in ("forward", "training")]
+        speeds = [group.speed(rival, engine=engine) for rival in ("torch.nn", "torchrecurrent", "loop")]
+        times = [_number(row and row.seconds * 1e3) for row in rows]
+        peaks = [_number(row.peak / 2**20 if row and row.peak is not None else None) for row in rows]
+        share = _percent(group.share) if first else NOTHING
+        last = [_number(group.per_gate if first else None), share]
+        lines.append([group.model, engine, *times, *peaks, *map(_number, speeds), *last])
+    return lines
+
+
+def _number(value: float | None) -> str:
+    return (
+        NOTHING
+        if value is None
+        else f"{value:.2f}"
+        if value < 10
+        else f"{value:.1f}"
+        if value < 100
+        else f"{value:.0f}"
+    )
+
+
+def _percent(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.0%}"
+
+
+def as_csv(result: Result) -> str:
+    """A line a row."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_plain(row) for row in result.rows)
+    return out.getvalue()
+
+
+def as_json(result: Result) -> str:
+    """Everything, a line a row; ``load`` reads it."""
+    head = {key: value for key, value in vars(result).items() if key != "rows"}
+    rows = ",\n".join(json.dumps(_plain(row)) for row in result.rows)
+    return (
+        json.dumps({"benchmark": "cells", **head, "columns": COLUMNS}, indent=1)[:-2] + f',\n "rows": [\n{rows}\n]}}\n'
+    )
+
+
+def _plain(row: Row) -> list[Any]:
+    milliseconds = float(f"{row.seconds * 1e3:.4g}")
+    peak = None if row.peak is None else round(row.peak / 2**20, 2)
+    return [*row.size, row.threads, row.model, row.contender, row.mode, milliseconds, peak]
+
+
+def load(paths: Sequence[Path]) -> Result:
+    """What ``as_json`` wrote, of several runs together.
+
+    Raises:
+        UserError: for a file that is none, or runs of which the clock, the rounds or the machine differ.
+    """
+    merged: Result | None = None
+    for path in paths:
+        try:
+            one = _parsed(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise UserError(f"--read {path}: not what `bench cells --json` writes: {error}") from error
+        if merged is None:
+            merged = one
+            continue
+        if (merged.rounds, merged.clock, merged.machine) != (one.rounds, one.clock, one.machine):
+            raise UserError(f"--read {path}: rounds, clock or machine differ from those of {paths[0]}")
+        merged.rows += one.rows
+        merged.gates |= one.gates
+        merged.products |= one.products
+        merged.notes += [note for note in one.notes if note not in merged.notes]
+    assert merged is not None
+    return merged
+
+
+def _parsed(data: Mapping[str, Any]) -> Result:
+    rows = []
+    for b, t, i, h, threads, model, contender, mode, milliseconds, mebibytes in data["rows"]:
+        peak = None if mebibytes is None else round(mebibytes * 2**20)
+        rows.append(Row(Size(b, t, i, h), threads, model, contender, mode, milliseconds / 1e3, peak))
+    products = {name: tuple(pair) for name, pair in data["products"].items()}
+    kept = {key: data[key] for key in ("rounds", "clock", "machine", "gates", "notes")}
+    return Result(rows=rows, products=products, **kept)
+
+
+def picture(result: Result, path: Path) -> None:
+    """PNG: time per gate, and speed against torchrecurrent and the loop, a line a model and a mark a size."""
+    from matplotlib.figure import Figure
+
+    groups = Ratios(result).groups
+    names = list(dict.fromkeys(group.model for group in groups))[::-1]
+    panels: tuple[tuple[str, Any], ...] = (
+        ("time per gate / own LSTM's", lambda group: group.per_gate),
+        ("speed / torchrecurrent's", lambda group: group.speed("torchrecurrent")),
+        ("speed / own loop's", lambda group: group.speed("loop")),
+    )
+    figure = Figure(figsize=(12, 1.5 + 0.17 * len(names)), layout="constrained")
+    for axes, (title, value) in zip(figure.subplots(1, len(panels), sharey=True), panels):
+        for size, threads in dict.fromkeys((group.size, group.threads) for group in groups):
+            here = [group for group in groups if (group.size, group.threads) == (size, threads)]
+            known = [(value(group), names.index(group.model)) for group in here if value(group) is not None]
+            if known:
+                axes.plot(*zip(*known), "o", markersize=4, label=f"{size}; {in_threads(threads)}")
+        axes.axvline(1, color="0.6", linewidth=1)
+        axes.set_xscale("log")
+        axes.set_xlabel(f"{title} (training step)")
+        axes.set_yticks(range(len(names)), names, fontsize=7)
+        axes.set_ylim(-1, len(names))
+        axes.grid(axis="y", color="0.93")
+    figure.axes[0].legend(fontsize=7)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)
