@@ -76,6 +76,7 @@ def _function(program: Program, shapes: dict[str, tuple[int, ...]], name: str) -
         lines += ["    if (n <= 0) continue;"]
     lines += ["    const int64 at = q.offset[t] + r0;"]
     lines += ["    const int64 old = (t + q.reverse) * q.batch + r0, now = (t + 1 - q.reverse) * q.batch + r0;"]
+    lines += ["    const int64 kept = q.kept ? at : r0;"]
     lines += [*_arriving(program, forward), "    before = n > 0 ? n : 0;"]
     if not forward:
         lines += ["    if (n <= 0) continue;"]
@@ -149,7 +150,8 @@ def _pointers(program: Program) -> list[str]:
         elif name.startswith("constant:"):
             lines += [f"    T* const {_id(name)} = {_id(name)}_0 + r0 * {width};"]
         elif not name.startswith(("grad:", "param:", "dparam:")):
-            lines += [f"    T* const {_id(name)} = {_id(name)}_0 + at * {width};"]
+            row = "kept" if name == "keep" or "@" in name else "at"
+            lines += [f"    T* const {_id(name)} = {_id(name)}_0 + {row} * {width};"]
     return lines
 
 

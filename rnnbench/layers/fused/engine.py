@@ -29,7 +29,8 @@ _WORK_OF_A_THREAD = 2_000_000
 
 
 class _Job(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_int64) for name in ("models", "steps", "batch", "reverse", "slices", "threads", "work")]
+    _fields_ = [(name, ctypes.c_int64) for name in ("models", "steps", "batch", "reverse", "kept")]
+    _fields_ += [(name, ctypes.c_int64) for name in ("slices", "threads", "work")]
     _fields_ += [(name, ctypes.c_void_p) for name in ("rows", "offset", "buffers", "strides", "scratch", "cuts")]
     _fields_ += [(name, ctypes.c_void_p) for name in ("pack", "gemm")]  # filled in by the runtime
 
@@ -41,10 +42,12 @@ class Steps:
     Attributes:
         sizes: rows of each step, never increasing.
         reverse: whether time runs backwards.
+        kept: whether what the backward pass reads is kept for every step, or for the present one alone.
     """
 
     sizes: tuple[int, ...]
     reverse: bool
+    kept: bool
 
     @property
     def batch(self) -> int:
@@ -91,9 +94,9 @@ class Steps:
 
 
 @lru_cache(maxsize=64)  # batches of unequal lengths rarely repeat
-def steps(sizes: tuple[int, ...], reverse: bool) -> Steps:
+def steps(sizes: tuple[int, ...], reverse: bool, kept: bool) -> Steps:
     """The shared ``Steps`` of equal arguments."""
-    return Steps(sizes, reverse)
+    return Steps(sizes, reverse, kept)
 
 
 class Compiled:
@@ -134,7 +137,7 @@ class Compiled:
                 pointers[index] = tensor.data_ptr()
                 strides[index] = tensor.stride(0) if models > 1 else 0
         rows, offsets = at.rows
-        job = _Job(models, len(at.sizes), at.batch, at.reverse, slices, threads, size)
+        job = _Job(models, len(at.sizes), at.batch, at.reverse, at.kept, slices, threads, size)
         job.rows, job.offset = ctypes.addressof(rows), ctypes.addressof(offsets)
         job.buffers, job.strides = ctypes.addressof(pointers), ctypes.addressof(strides)
         job.scratch, job.cuts = scratch.data_ptr(), ctypes.addressof(cuts := at.cuts(slices))
@@ -193,7 +196,7 @@ def fused(
     vectors = [params[name].reshape(-1) for name in form.program.vectors]
     extras = [(extra or {})[name] for name in form.program.extras.values()]
     arguments = (*weights, *biases, *vectors, *state, *extras)
-    at = steps(tuple(batch_sizes), reverse)
+    at = steps(tuple(batch_sizes), reverse, torch.is_grad_enabled())
     with torch.autocast(data_NI.device.type, enabled=False):
         found = _Fused.apply(form, at, data_NI, params.get("weight_ih"), _share_bias(cell, params), *arguments)
     return found[0], found[1 : 1 + len(state)]
@@ -318,7 +321,8 @@ def _forward(form: Compiled, at: Steps, given: Sequence[Any]) -> dict[str, Tenso
             shape = (*leading, len(at.sizes) + 1, at.batch, form.program.states[name[5:]])
             tensors[name] = data.new_empty(shape)
         elif name != "share":
-            tensors[name] = data.new_empty(*leading, N, widths[name])
+            rows = N if at.kept or name == "out" else at.batch
+            tensors[name] = data.new_empty(*leading, rows, widths[name])
     if widths["share"]:
         tensors["share"] = _linear(data, weight_ih, bias)
     if form.reads_x:

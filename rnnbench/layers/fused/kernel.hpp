@@ -21,7 +21,7 @@ constexpr T INF = __builtin_inf();
 
 // What a caller passes. A product: c (n x columns) = or += or = bias + the product of a (n x depth) with a packed weight.
 struct Job {
-  int64 models, steps, batch, reverse, slices, threads, work;
+  int64 models, steps, batch, reverse, kept, slices, threads, work;
   const int64 *rows, *offset;
   T* const* buffers;
   const int64* strides;

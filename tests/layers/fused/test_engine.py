@@ -149,15 +149,20 @@ def test_writing_into_what_the_backward_pass_reads_is_refused():
         loss.backward()
 
 
-def test_without_gradients_the_numbers_are_the_same():
-    layer, x = lstm()
+@pytest.mark.parametrize("lengths", [None, (6, 3, 3, 1)], ids=["equal", "ragged"])
+@pytest.mark.parametrize("cell", [Unseen, LSTM, GRU])
+def test_without_gradients_the_numbers_are_the_same(cell: type[Cell], lengths: tuple[int, ...] | None):
+    """Though what only the backward pass reads is then kept for one step alone."""
+    torch.manual_seed(0)
+    layer = Recurrent(cell, 3, 5, bidirectional=True, engine="fused", dtype=torch.float64)
+    x, given = torch.randn(6, 4, 3, dtype=torch.float64), None if lengths is None else torch.tensor(lengths)
+    expected, final_expected = layer(x, lengths=given)
     with torch.no_grad():
-        out, (h, c) = layer(x)
-    assert not out.requires_grad
-    seen, (h_seen, c_seen) = layer(x)
-    assert torch.equal(out, seen)
-    assert torch.equal(h, h_seen)
-    assert torch.equal(c, c_seen)
+        seen, final = layer(x, lengths=given)
+    assert not seen.requires_grad
+    assert torch.equal(seen, expected)
+    for one, other in zip(final, final_expected):
+        assert torch.equal(one, other)
 
 
 def test_only_the_wanted_gradients():
