@@ -22,6 +22,14 @@ def recipe(science: dict) -> str:
     return identity({k: v for k, v in science.items() if k != "engine"})
 
 
+def family(science: dict, key: str) -> str:
+    """The identity of what is searched and reported together: seed and the value of ``key`` apart."""
+    group, _, name = key.partition(".")
+    kept = {k: v for k, v in science.items() if k not in ("engine", "seed")}
+    kept[group] = {k: v for k, v in kept[group].items() if k != name}
+    return identity(kept)
+
+
 def run_paper(
     paper: Paper, archive: Path, launcher: Sequence[str], train: bool = True, config_dir: Path | None = None
 ) -> tuple[list[Run], Outcome | None]:
@@ -46,6 +54,8 @@ def run_paper(
             break
         master, _ = composer.sweep(launcher)
         plans = plan_all(composer, master, overrides)
+        if stage == "search" and train:
+            records = _drop_outdated(records, plans, paper.search.key, archive)
         archived = {recipe(r.record["science"]) for r in records if r.record}
         missing = [i for i, plan in enumerate(plans) if recipe(plan.science) not in archived]
         if missing and train:
@@ -57,6 +67,16 @@ def run_paper(
         if outcome is not None and outcome.stopped:
             break
     return (read_archive(archive) if archive.exists() else []), outcome
+
+
+def _drop_outdated(records: list[Run], plans: Sequence[Plan], key: str, archive: Path) -> list[Run]:
+    """Take records out of the archive that were made before a row of the paper was changed."""
+    families = {family(plan.science, key) for plan in plans}
+    kept = [run for run in records if run.record and family(run.record["science"], key) in families]
+    if len(kept) < len(records):
+        print(f"{archive}: {len(records) - len(kept)} records of rows that the paper no longer has are taken out")
+        write_archive(kept, archive)
+    return kept
 
 
 def _collect(plans: Sequence[Plan], records: list[Run], archive: Path) -> None:

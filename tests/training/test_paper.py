@@ -1,6 +1,7 @@
 """The stages of a paper, on a paper of a tenth of a second a run."""
 
 import textwrap
+from dataclasses import replace
 
 import pytest
 
@@ -68,3 +69,16 @@ def test_collecting_trains_nothing(paper, runs):
 def test_recipe_is_the_same_on_every_engine():
     assert recipe({"seed": 1, "engine": "loop"}) == recipe({"seed": 1, "engine": "fused"})
     assert recipe({"seed": 1, "engine": "loop"}) != recipe({"seed": 2, "engine": "loop"})
+
+
+def test_records_of_a_changed_row_are_taken_out_and_replaced(paper, runs, capsys):
+    archive = paper.folder / "records.csv"
+    first, _ = run_paper(paper, archive, [], config_dir=runs.conf)
+    changed = replace(paper, rows={"gru": ("model=gru", "model.cell.reset=before"), "rnn": ("model=rnn",)})
+    found, _ = run_paper(changed, archive, [], config_dir=runs.conf)
+    assert "4 records of rows that the paper no longer has are taken out" in capsys.readouterr().out
+    assert len(found) == len(first)
+    resets = {r.record["science"]["model"]["cell"].get("reset") for r in found if r.job.model == "gru" and r.record}
+    assert resets == {"before"}
+    kept = {r.job.identity for r in first if r.job.model == "rnn"}
+    assert kept == {r.job.identity for r in found if r.job.model == "rnn"}
