@@ -98,6 +98,8 @@ def _simplify(op: str, args: tuple[Expr, ...]) -> Expr | None:
         return _simplify_product(a, b)
     if op == "div" and _is(b, 1):
         return a
+    if op == "div" and b.width == 1 < a.width:  # one division a row, and nothing to keep for the backward pass
+        return apply("mul", a, apply("div", constant(1), b))
     return None
 
 

@@ -120,8 +120,11 @@ class _Planner:
             elif not name.startswith("new:"):
                 if name not in needed:
                     continue
-                self.places[name] = self.room(vector.width)
                 self.widths[f"grad:{name}"] = vector.width
+                if name not in self.multiplied and len(vector.parts) == 1:
+                    kernel.carried[name] = vector.parts[0]
+                    continue
+                self.places[name] = self.room(vector.width)
             place = self.places[name]
             for part, column in zip(vector.parts, _starts(vector)):
                 kernel.forward.append(Store(Place(place.buffer, place.column + column), part.width, part))

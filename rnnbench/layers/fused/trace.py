@@ -55,6 +55,7 @@ class Kernel:
         sum: name of the leaf that the product, or share plus product, is read as.
         forward: stores of the forward pass.
         backward: stores of the backward pass.
+        carried: values that later kernels read but do not multiply, whose place is found with the kept ones.
         operand_first: whether the gradient of the operand is written rather than added to; None for no gradient.
     """
 
@@ -63,6 +64,7 @@ class Kernel:
     sum: str = ""
     forward: list[Store] = field(default_factory=list)
     backward: list[Store] = field(default_factory=list)
+    carried: dict[str, Expr] = field(default_factory=dict)
     operand_first: bool | None = None
     written: dict[str, Vector] = field(default_factory=dict)
 

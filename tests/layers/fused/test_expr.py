@@ -26,6 +26,7 @@ def test_equal_nodes_are_one():
         (apply("mul", A, constant(1)), A),
         (apply("mul", constant(-1), A), apply("neg", A)),
         (apply("div", A, constant(1)), A),
+        (apply("div", A, ONE_A_ROW), apply("mul", A, apply("div", constant(1), ONE_A_ROW))),
         (apply("neg", apply("neg", A)), A),
         (apply("add", A, apply("neg", B)), apply("sub", A, B)),
         (apply("add", apply("neg", A), B), apply("sub", B, A)),
