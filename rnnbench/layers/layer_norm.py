@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from rnnbench.cells import Cell, Stage
 from rnnbench.cells.gated import standardise
-from rnnbench.layers.wrappers import Around, prepared_shapes
+from rnnbench.layers.shapes import prepared_shapes
+from rnnbench.layers.wrappers import Around
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from rnnbench.cells import Cell, Stage
+from rnnbench.layers.shapes import prepared_shapes
 
 #: The matrix through which a cell sees its own past.
 RECURRENT = "weight_hh"
@@ -221,15 +221,6 @@ def _mix(*values: Tensor) -> tuple[Tensor, ...]:
     count = len(values) // 3
     news, olds, zoned = values[:count], values[count : 2 * count], values[2 * count :]
     return tuple(d * old + (1 - d) * new for new, old, d in zip(news, olds, zoned))
-
-
-@cache
-def prepared_shapes(cell: Cell) -> dict[str, tuple[int, ...]]:
-    """Shapes of what the stages of ``cell`` see as parameters."""
-    with torch.no_grad(), torch.device("cpu"):
-        generator = torch.Generator().manual_seed(0)
-        params = {name: torch.randn(shape, generator=generator) for name, shape in cell.parameter_shapes().items()}
-        return {name: tuple(value.shape) for name, value in cell.prepare(params).items()}
 
 
 def dropout_mask(rows: int, size: int, rate: float, like: Tensor) -> Tensor:

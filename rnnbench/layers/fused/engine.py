@@ -22,6 +22,7 @@ from rnnbench.layers.fused.build import build, runtime
 from rnnbench.layers.fused.emit import buffers, product_size, source, work_size
 from rnnbench.layers.fused.program import Program, plan
 from rnnbench.layers.fused.trace import Kernel
+from rnnbench.layers.shapes import prepared_shapes
 
 _NUMBERS = {torch.float32: "float", torch.float64: "double"}
 # Below this many multiplications a worker, starting a thread costs more than it saves.
@@ -104,7 +105,7 @@ class Compiled:
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
-        self.shapes = _prepared_shapes(cell)
+        self.shapes = prepared_shapes(cell)
         self.program: Program = plan(cell, self.shapes)
         self.buffers = buffers(self.program)
         self.products = [(i, kernel) for i, kernel in enumerate(self.program.kernels) if kernel.product]
@@ -151,19 +152,6 @@ class Compiled:
 
 def _count(size: tuple[int, int]) -> int:
     return size[0] * size[1]
-
-
-@torch.no_grad()
-def _prepared_shapes(cell: Cell) -> dict[str, tuple[int, ...]]:
-    """Shapes of the parameters that the stages see."""
-    shapes = cell.parameter_shapes()
-    if type(cell).prepare is Cell.prepare:
-        return shapes
-    # Not on the meta device: some functions load a second's worth of torch for it.
-    with torch.device("cpu"):
-        generator = torch.Generator().manual_seed(0)
-        params = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
-        return {name: tuple(value.shape) for name, value in cell.prepare(params).items()}
 
 
 @cache
