@@ -7,6 +7,7 @@ state. Under ``vmap`` every tensor has one more leading dimension, that of the m
 from __future__ import annotations
 
 import ctypes
+import inspect
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -114,7 +115,22 @@ class Compiled:
             store.place.buffer == "dx" for kernel in self.program.kernels for store in kernel.backward
         )
         self.source = source(self.program, self.shapes)
+        self.work = sum(G * K for G, K in self._sizes()) + 64
+        self.given = self._given()
+        self.saved = self._saved()
         self._libraries: dict[torch.dtype, ctypes.CDLL] = {}
+
+    def _given(self) -> list[str]:
+        """Buffers of weights, biases, vectors, initial states, streams and constants, as ``fused`` passes them."""
+        found = [f"{kind}:{index}" for kind in ("weight", "bias") for index, _ in self.products]
+        found += [f"param:{name}" for name in self.program.vectors]
+        return found + [f"initial:{state}" for state in self.program.states] + list(self.program.extras)
+
+    def _saved(self) -> list[str]:
+        """Buffers of the forward pass that the backward pass reads, those with columns."""
+        widths = self.program.widths
+        names = [name for name, width in widths.items() if width and ("@" in name or name in ("share", "keep", "out"))]
+        return [n for n in names if not n.startswith("grad:")] + [f"hist:{name}" for name in self.program.states]
 
     def library(self, dtype: torch.dtype) -> ctypes.CDLL:
         """The built library for numbers of ``dtype``."""
@@ -125,7 +141,7 @@ class Compiled:
     def run(self, name: str, tensors: Mapping[str, Tensor], at: Steps, models: int) -> None:
         """Call ``forward`` or ``backward`` on the named buffers."""
         some = tensors["hist:" + next(iter(self.program.states))]
-        work = len(at.sizes) * at.batch * (sum(map(_count, self._sizes())) + 64)
+        work = len(at.sizes) * at.batch * self.work
         threads = max(1, min(torch.get_num_threads(), work * models // _WORK_OF_A_THREAD, at.batch * models))
         slices = 1 if models >= threads else threads
         size = work_size(self.program, self.shapes, at.batch, 64 // some.element_size())
@@ -148,10 +164,6 @@ class Compiled:
 
     def _sizes(self) -> list[tuple[int, int]]:
         return [product_size(kernel, self.shapes) for _, kernel in self.products]
-
-
-def _count(size: tuple[int, int]) -> int:
-    return size[0] * size[1]
 
 
 @cache
@@ -222,7 +234,7 @@ class _Fused(torch.autograd.Function):
     def forward(form: Compiled, at: Steps, *given: Any) -> Any:
         tensors = _forward(form, at, given)
         final = [_last(tensors[f"hist:{name}"], at) for name in form.program.states]
-        return (_output(form, tensors, at), *final, *(tensors[name] for name in _saved(form)))
+        return (_output(form, tensors, at), *final, *(tensors[name] for name in form.saved))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -241,12 +253,18 @@ class _Fused(torch.autograd.Function):
         buffers = (None,) * len(buffers) if ctx.consumed else buffers
         ctx.consumed = True
         needs = tuple(ctx.needs_input_grad[2:])
-        return (None, None, *_Reverse.apply(form, ctx.at, needs, *given, *grads[:shown], *buffers))
+        # Only what is differentiated further, as under vmap, needs a function of autograd.
+        reverse = _Reverse.apply if torch.is_grad_enabled() else _Reverse.forward
+        return (None, None, *reverse(form, ctx.at, needs, *given, *grads[:shown], *buffers))
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, form: Compiled, at: Steps, *given: Any) -> Any:
         found = _Fused.apply(form, at, *_models_first(info, in_dims[2:], given))
         return found, (0,) * len(found)
+
+
+# Else every call inspects the function anew, which costs as much as a short sequence.
+_Fused.forward.__signature__ = inspect.signature(_Fused.forward)  # pyright: ignore[reportFunctionMemberAccess]
 
 
 class _Reverse(torch.autograd.Function):
@@ -256,7 +274,7 @@ class _Reverse(torch.autograd.Function):
     def forward(form: Compiled, at: Steps, needs: tuple[bool, ...], *tensors: Any) -> Any:
         shown = 1 + len(form.program.states)
         given, grads, buffers = tensors[: len(needs)], tensors[len(needs) :][:shown], tensors[len(needs) + shown :]
-        kept = _forward(form, at, given) if buffers[0] is None else dict(zip(_saved(form), buffers))
+        kept = _forward(form, at, given) if buffers[0] is None else dict(zip(form.saved, buffers))
         return tuple(_backward(form, at, given, kept, grads, needs))
 
     @staticmethod
@@ -281,22 +299,9 @@ def _models_first(info: Any, dims: Sequence[int | None], tensors: Sequence[Tenso
     ]
 
 
-def _saved(form: Compiled) -> list[str]:
-    """Buffers of the forward pass that the backward pass reads, those with columns."""
-    names = [name for name, width in form.program.widths.items() if width and ("@" in name or name in _KEPT)]
-    return [n for n in names if not n.startswith("grad:")] + [f"hist:{name}" for name in form.program.states]
-
-
-_KEPT = ("share", "keep", "out")
-
-
 def _given(form: Compiled, rest: Sequence[Any]) -> dict[str, Any]:
     """Weights, biases, vectors, initial states, streams and constants by the names of their buffers."""
-    indices = [index for index, _ in form.products]
-    names = [f"weight:{i}" for i in indices] + [f"bias:{i}" for i in indices]
-    names += [f"param:{name}" for name in form.program.vectors] + [f"initial:{s}" for s in form.program.states]
-    names += form.program.extras
-    return {name: value.contiguous() for name, value in zip(names, rest) if value is not None}
+    return {name: value.contiguous() for name, value in zip(form.given, rest) if value is not None}
 
 
 def _forward(form: Compiled, at: Steps, given: Sequence[Any]) -> dict[str, Tensor]:
@@ -304,7 +309,7 @@ def _forward(form: Compiled, at: Steps, given: Sequence[Any]) -> dict[str, Tenso
     tensors = _given(form, rest)
     leading, N = data.shape[:-2], data.shape[-2]
     widths = form.program.widths
-    for name in _saved(form):
+    for name in form.saved:
         if name.startswith("hist:"):
             shape = (*leading, len(at.sizes) + 1, at.batch, form.program.states[name[5:]])
             tensors[name] = data.new_empty(shape)
