@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+FILES = {found[1]: block for kind, block in BLOCKS if (found := re.match(r"# (\S+\.(?:py|yaml))\n", block))}
 LINES = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines() if line.strip()]
 LONG = [line for line in LINES if "--quick" in line]
 CHECK = [line for line in LINES if "--check" in line]
@@ -24,13 +25,17 @@ FREE = [line for line in LINES if line not in [*LONG, *CHECK, *NEED_DATA]]
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty folder, as for a reader: runs go to ./runs, and his own file lies there."""
+    """A reader's folder: runs go to ./runs, his own table lies there, and the files that the README shows."""
     if data := os.environ.get("RNNBENCH_DATA"):
         monkeypatch.setenv("RNNBENCH_DATA", str(Path(data).resolve()))
     monkeypatch.delenv("RNNBENCH_RUNS", raising=False)
     monkeypatch.chdir(tmp_path)
     rows = [f"2024-01-{1 + i // 24:02d} {i % 24:02d}:00,{50 + i % 24 + i / 100}" for i in range(24 * 28)]
     (tmp_path / "prices.csv").write_text("time,price\n" + "\n".join(rows))
+    for name, block in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(block)
+    monkeypatch.syspath_prepend(str(tmp_path))  # taken out again at the end
     return tmp_path
 
 
@@ -52,9 +57,12 @@ def test_the_commands_and_then_the_python_run_in_their_order(folder, capsys):
     said = {line: run(line, capsys) for line in FREE}
     assert len(said) >= 8
     assert any("tabular" in text for text in said.values())
+    assert set(FILES) == {"my_module.py", "my_conf/model/mycell.yaml"}
+    assert any("the contract holds" in text for text in said.values())
+    assert any(re.search(r"mycell.*\(1/1\)", text) for line, text in said.items() if "model=mycell" in line)
     assert any("4 jobs: 4 finished" in text for text in said.values())
     assert (folder / "runs" / "sweeps").is_dir()
-    python = [block for kind, block in BLOCKS if kind == "python"]
+    python = [block for kind, block in BLOCKS if kind == "python" and block not in FILES.values()]
     assert len(python) >= 2
     for block in python:
         exec(compile(block, "README.md", "exec"), {})

@@ -61,7 +61,7 @@ class Result:
 
     Attributes:
         rows: in the order of measuring; every model's group has its own row of ``own lstm`` and ``matrix``.
-        gates: blocks of rows of each model, see ``catalogue.entries.gates``; of gated cells alone.
+        gates: blocks of rows of each gated cell (two or more), see ``catalogue.entries.gates``.
         products: multiplications of a step and a row, of the input and of the rest, by model and size.
         notes: what was left out, and why.
         rounds: samples of each row.
@@ -105,9 +105,8 @@ def measure(options: Options, say: Callable[[str], None] = lambda line: None) ->
     try:
         for done, (threads, size, name) in enumerate(jobs):
             if time.monotonic() > end:
-                result.notes.append(
-                    f"stopped after {options.limit:g} s: {len(jobs) - done} of {len(jobs)} not measured"
-                )
+                late = (f"{model} ({at})" for _, at, model in jobs[done:])
+                result.notes += [f"{model}: not measured: {options.limit:g} s were over" for model in late]
                 break
             torch.set_num_threads(threads)
             say(f"[{done + 1}/{len(jobs)}] {name} ({size}), threads {threads}")
@@ -148,7 +147,7 @@ def _group(result: Result, options: Options, name: str, configs: dict[str, Any],
     except ValueError as error:
         result.notes.append(f"{name} ({size}): not measured: {error}")
         return
-    if isinstance(cell, (Gated, GRU)):
+    if isinstance(cell, (Gated, GRU)) and gates(cell) > 1:
         result.gates[name] = gates(cell)
     result.products[f"{name} {size}"] = multiplications(cell)
     contenders += _rivals(result, options, name, type(cell), size)

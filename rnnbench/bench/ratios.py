@@ -74,10 +74,14 @@ class Ratios:
             found[key].rows[row.contender, row.mode] = row
         return list(found.values())
 
-    def mean(self, rival: str, size: Size, threads: int) -> float | None:
-        """Geometric mean of the speed against ``rival`` over all models that have it."""
+    def speeds(self, rival: str, size: Size, threads: int) -> list[float]:
+        """Those against ``rival`` of all models that have it."""
         here = (group for group in self.groups if (group.size, group.threads) == (size, threads))
-        speeds = [speed for group in here if (speed := group.speed(rival)) is not None]
+        return [speed for group in here if (speed := group.speed(rival)) is not None]
+
+    def mean(self, rival: str, size: Size, threads: int) -> float | None:
+        """Geometric mean of ``speeds``."""
+        speeds = self.speeds(rival, size, threads)
         return statistics.geometric_mean(speeds) if speeds else None
 
     def targets(self) -> list[str]:
@@ -89,10 +93,10 @@ class Ratios:
                 mean = self.mean("torchrecurrent", size, threads)
                 if mean is not None and least is not None:
                     verdict = "met" if mean >= least else "missed"
+                    count = len(self.speeds("torchrecurrent", size, threads))
                     where = f"{size}, {in_threads(threads)}"
-                    lines.append(
-                        f"Geometric mean against torchrecurrent at least {least:g} ({where}): {verdict}, {mean:.2f}."
-                    )
+                    words = f"Geometric mean against torchrecurrent at least {least:g} ({where})"
+                    lines.append(f"{words}: {verdict}, {mean:.2f} over {count}.")
         return lines
 
 

@@ -54,8 +54,17 @@ def page(result: Result, picture: str | None = None) -> str:
         if mean is not None:
             parts.append(f"Geometric mean against torchrecurrent: {mean:.1f}.\n")
     if result.notes:
-        parts.append("## Left out\n\n" + "\n".join(f"- {note}" for note in result.notes) + "\n")
+        parts.append("## Left out\n\n" + "\n".join(f"- {note}" for note in _gathered(result.notes)) + "\n")
     return "\n".join(parts)
+
+
+def _gathered(notes: Sequence[str]) -> list[str]:
+    """One note for all models of which it says the same."""
+    found: dict[str, list[str]] = {}
+    for note in notes:
+        name, _, rest = note.partition(" ")
+        found.setdefault(rest, []).append(name)
+    return [f"{', '.join(names)} {rest}" for rest, names in found.items()]
 
 
 def _table(groups: list[Group]) -> str:
@@ -144,6 +153,8 @@ def load(paths: Sequence[Path]) -> Result:
         merged.products |= one.products
         merged.notes += [note for note in one.notes if note not in merged.notes]
     assert merged is not None
+    measured = tuple(f"{row.model} ({row.size})" for row in merged.rows)
+    merged.notes = [note for note in merged.notes if not note.startswith(measured)]
     return merged
 
 
@@ -170,13 +181,17 @@ def picture(result: Result, path: Path) -> None:
     )
     figure = Figure(figsize=(12, 1.5 + 0.17 * len(names)), layout="constrained")
     for axes, (title, value) in zip(figure.subplots(1, len(panels), sharey=True), panels):
-        for size, threads in dict.fromkeys((group.size, group.threads) for group in groups):
+        for number, (size, threads) in enumerate(dict.fromkeys((group.size, group.threads) for group in groups)):
             here = [group for group in groups if (group.size, group.threads) == (size, threads)]
             known = [(value(group), names.index(group.model)) for group in here if value(group) is not None]
             if known:
-                axes.plot(*zip(*known), "o", markersize=4, label=f"{size}; {in_threads(threads)}")
+                axes.plot(
+                    *zip(*known), "o", color=f"C{number % 10}", markersize=4, label=f"{size}; {in_threads(threads)}"
+                )
         axes.axvline(1, color="0.6", linewidth=1)
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
         axes.set_xlabel(f"{title} (training step)")
         axes.set_yticks(range(len(names)), names, fontsize=7)
         axes.set_ylim(-1, len(names))

@@ -55,6 +55,11 @@ def test_a_group_has_the_engines_the_rivals_and_the_measures():
     assert result.products["lstm 2,3,4,5"] == (80, 100)
 
 
+def test_a_cell_without_gates_has_no_number_of_them():
+    result = measure(Options(cells=("rnn",), sizes=(SIZE,), engines=("loop",), threads=(1,), rounds=1))
+    assert result.gates == {}
+
+
 def test_threads_are_set_and_put_back(monkeypatch):
     seen, before = [], torch.get_num_threads()
     monkeypatch.setattr(module, "_group", lambda *arguments: seen.append((arguments[-1], torch.get_num_threads())))
@@ -66,7 +71,7 @@ def test_threads_are_set_and_put_back(monkeypatch):
 def test_the_time_is_bounded():
     result = measure(Options(cells=("mgu",), sizes=(SIZE,), threads=(1,), limit=-1.0))
     assert result.rows == []
-    assert result.notes == ["stopped after -1 s: 1 of 1 not measured"]
+    assert result.notes == ["mgu (2,3,4,5): not measured: -1 s were over"]
 
 
 def test_by_default_all_sizes_and_the_long_one_for_scans_alone(monkeypatch):
