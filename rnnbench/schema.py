@@ -95,6 +95,7 @@ class Config:
     seed: int = limited(0, ge=0)
     init_from: str | None = limited(None)  # a run directory whose selected weights are the start
     threads: int = limited(1, ge=1, science=False)  # of one run; several runs side by side beat several threads
+    replicas: Any = limited("off", science=False)  # auto, or a number: runs of a sweep trained as one program
     dry_run: bool = limited(False, science=False)
 
 

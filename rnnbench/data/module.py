@@ -16,13 +16,14 @@ class SequenceDataModule(L.LightningDataModule):
         dataset: what to serve.
         seed: of the run. The order of batches and the contents of generated data follow from it by different ways,
             so that every model sees the same data in the same order under one seed.
+        splits: the data, when another run has loaded the same.
     """
 
-    def __init__(self, dataset: Dataset, seed: int):
+    def __init__(self, dataset: Dataset, seed: int, splits: Splits | None = None):
         super().__init__()
         self.dataset = dataset
         self.seed = seed
-        self._splits: Splits | None = None
+        self._splits = splits
 
     @property
     def splits(self) -> Splits:

@@ -276,6 +276,8 @@ def evaluate(module: SequenceModule, batches: Iterable[Batch], constant: Tensor 
     module.eval()
     metrics = module.task.metrics(module.spec).to(module.device)
     loss_sum, count, weights = 0.0, 0, next(module.parameters())
+    if weights.dtype is torch.float64:
+        metrics.set_dtype(torch.float64)
     for batch in batches:
         moved = batch.to(module.device)
         if weights.dtype is torch.float64:  # Lightning converts batches in training, and here nobody else does

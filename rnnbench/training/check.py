@@ -35,6 +35,8 @@ def problems(config: Mapping[str, Any]) -> list[str]:
     for first, second in schema.EXCLUSIVE:
         if _get(config, first) is not None and _get(config, second) is not None:
             found.append(f"{first} and {second} exclude each other: set one to null")
+    if line := replicas_problem(config.get("replicas")):
+        found.append(line)
     provided = {
         "dataset": set(),
         "task": set(),
@@ -52,6 +54,13 @@ def problems(config: Mapping[str, Any]) -> list[str]:
             ignored = {"name"} if group == "model" else set()
             found += list(_signature(node, group, provided[group], ignored))
     return found
+
+
+def replicas_problem(value: Any) -> str | None:
+    """What is wrong with the value of ``replicas``, in one line; YAML reads ``off`` as false."""
+    if value in ("auto", "off") or value is False or (type(value) is int and value >= 1):
+        return None
+    return f"replicas={value}: must be auto, off or a number of at least 1"
 
 
 def _get(config: Mapping[str, Any], path: str) -> Any:

@@ -268,7 +268,7 @@ def start_weights(run: str) -> tuple[Path, str]:
 
 def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
     """A flat view for tables and TensorBoard: values alone, without classes and what cannot change a result."""
-    kept = {k: v for k, v in config.items() if k not in ("paths", "logger", "dry_run", "threads", "budget")}
+    kept = {k: v for k, v in config.items() if k not in ("paths", "logger", "dry_run", "threads", "replicas", "budget")}
     idle = {
         f"{name}.{f.name}" for name, cls in TYPED.items() for f in dataclasses.fields(cls) if not f.metadata["science"]
     }

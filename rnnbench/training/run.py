@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,6 +15,7 @@ import lightning as L
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from rnnbench.data.dataset import Splits
 from rnnbench.data.module import SequenceDataModule
 from rnnbench.data.seeding import derive
 from rnnbench.errors import UserError
@@ -60,7 +62,7 @@ def run(plan: Plan, stop: StopFlag, progress_bar: bool = False) -> tuple[str, di
 
 def _train(plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: bool) -> dict[str, Any]:
     memory = PeakMemory()
-    attempts = _open(plan, directory)
+    attempts = open_run(plan, directory)
     parts = assemble(plan, directory, stop, progress_bar)
     diverged = False
     try:
@@ -68,6 +70,18 @@ def _train(plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: bo
             parts.fit()
     except Diverged:
         diverged = True
+    return conclude(plan, directory, parts, attempts, memory.bytes, diverged)
+
+
+def conclude(
+    plan: Plan,
+    directory: RunDirectory,
+    parts: Parts,
+    attempts: int,
+    memory: Callable[[], int | None],
+    diverged: bool,
+) -> dict[str, Any]:
+    """Score the weights that count; the record of a run that has been trained. ``memory`` tells its peak."""
     parts.data.trainer = None  # from here on this process measures alone, on whole batches
     metrics = {} if diverged else _score(parts.module, parts.data, directory, plan.config["debug"]["limit_batches"])
     record = {
@@ -76,7 +90,7 @@ def _train(plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: bo
         "status": "diverged" if diverged else "finished",
         "metrics": metrics,
         "baseline": _baseline(plan, parts.module, parts.data),
-        "peak_memory_bytes": memory.bytes(),
+        "peak_memory_bytes": memory(),
         "attempts": attempts,
     }
     if plan.config["logger"]["tensorboard"]:
@@ -145,12 +159,14 @@ class Parts:
         self.trainer.fit(self.module, self.data, ckpt_path=self.resume_from, weights_only=True)
 
 
-def assemble(plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: bool) -> Parts:
-    """Build data, module, callbacks and trainer for an opened ``directory``."""
+def assemble(
+    plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: bool = False, splits: Splits | None = None
+) -> Parts:
+    """Build data, module, callbacks and trainer for an opened ``directory``; ``splits``: data loaded already."""
     quiet()
     torch.set_num_threads(plan.config["threads"])
     stop.check()  # loading data may take long; whoever has asked to stop by now need not wait for it
-    data = SequenceDataModule(plan.dataset, seed=plan.job.seed)
+    data = SequenceDataModule(plan.dataset, plan.job.seed, splits)
     data.setup()
     selection = _selection(plan, directory, stop)
     last = directory.checkpoints / "last.ckpt"
@@ -158,7 +174,7 @@ def assemble(plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: 
     return Parts(data, _module(plan), selection, trainer, last if last.exists() else None)
 
 
-def _open(plan: Plan, directory: RunDirectory) -> int:
+def open_run(plan: Plan, directory: RunDirectory) -> int:
     """Prepare the directory; the number of attempts so far, this one counted."""
     from omegaconf import OmegaConf
 
@@ -222,6 +238,8 @@ def _module(plan: Plan) -> SequenceModule:
     )
     if trainer["precision"] == "64":
         module.double()  # Lightning would do so only after it has put a checkpoint's weights into single precision
+        for metrics in (module.train_metrics, module.valid_metrics):
+            metrics.set_dtype(torch.float64)
     if plan.config["init_from"] is not None:
         try:
             load_weights(module, start_weights(plan.config["init_from"])[0])

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from rnnbench.errors import UserError
 from rnnbench.records.events import write_experiment
@@ -30,10 +30,14 @@ _STOP = StopFlag()  # one for each process, because signals are
 
 @dataclass(frozen=True)
 class Progress:
-    """What a job must know to print its line: the directories of all jobs, how things stood, whose it is."""
+    """What a job must know to print its line: the directories of all jobs, how things stood, whose it is.
+
+    ``mates``: for the identity of a job that leads a group, configuration and overrides of the others in it.
+    """
 
     directories: tuple[Path, ...]
     finished_before: int
+    mates: Mapping[str, Sequence[tuple[dict[str, Any], list[str]]]] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     pid: int = field(default_factory=os.getpid)
 
@@ -131,7 +135,10 @@ def run_sweep(composer: Composer, master: DictConfig, jobs: Sequence[Sequence[st
     todo = [i for i in unique if RunDirectory(plans[i].path).result() is None]
     for i in todo:
         (plans[i].path / "failure.json").unlink(missing_ok=True)
-    progress = Progress(directories, len(unique) - len(todo))
+    groups = _groups(master, [plans[i] for i in todo])
+    mates = {group[0].job.identity: [(p.config, p.job.overrides) for p in group[1:]] for group in groups}
+    progress = Progress(directories, len(unique) - len(todo), mates)
+    todo = [i for i in todo if plans[i].job.identity in mates]
     if progress.finished_before:
         print(f"{progress.finished_before} of {len(unique)} jobs have a result already", flush=True)
     if not todo:
@@ -143,6 +150,22 @@ def run_sweep(composer: Composer, master: DictConfig, jobs: Sequence[Sequence[st
     with _STOP.listening(tell=progress.stop_file):
         launcher.launch([list(jobs[i]) for i in todo], initial_job_idx=0)
         _STOP.check()
+
+
+def _groups(master: DictConfig, plans: Sequence[Plan]) -> list[list[Plan]]:
+    """The jobs of each program; says which run together, and what keeps others from it."""
+    if not plans or master.replicas in ("off", False):
+        return [[plan] for plan in plans]
+    from rnnbench.training.grouping import group_plans
+
+    workers = OmegaConf.select(master, "hydra.launcher.n_jobs") or 1  # joblib's -1: one for each core
+    groups, alone = group_plans(plans, master.replicas, workers if workers > 0 else os.cpu_count() or 1)
+    for reason, who in alone.items():
+        print(f"alone: {len(who)} jobs, {reason}", flush=True)
+    for group in groups:
+        if len(group) > 1:
+            print(f"together: {len(group)} jobs of {group[0].job.model} on {group[0].job.dataset}", flush=True)
+    return groups
 
 
 def sweep_job(cfg: DictConfig, progress: Progress) -> str:
@@ -162,6 +185,8 @@ def sweep_job(cfg: DictConfig, progress: Progress) -> str:
     try:
         _STOP.check()
         plan = make_plan(cfg, list(HydraConfig.get().overrides.task))
+        if mates := progress.mates.get(plan.job.identity):
+            return _group_job([plan, *(make_plan(OmegaConf.create(config), own) for config, own in mates)], progress)
         status, record = run(plan, _STOP)
         error = "" if record else (RunDirectory(plan.path).failure() or {}).get("error", "")
         print(progress.line(plan.job, status, record, error), flush=True)
@@ -174,6 +199,21 @@ def sweep_job(cfg: DictConfig, progress: Progress) -> str:
             return "interrupted"
         raise
     return status
+
+
+def _group_job(plans: Sequence[Plan], progress: Progress) -> str:
+    """Runs trained as one program; the worst status of any."""
+    from rnnbench.training.grouping import run_group
+
+    found: list[str] = []
+
+    def report(plan: Plan, status: str, record: dict[str, Any] | None, error: str) -> None:
+        found.append(status)
+        print(progress.line(plan.job, status, record, error), flush=True)
+
+    run_group(plans, _STOP, report)
+    _STOP.check()
+    return next((status for status in ("failed", "running", "diverged") if status in found), "finished")
 
 
 def pin_threads() -> None:
