@@ -1,4 +1,4 @@
-"""``rnnbench bench overhead``, ``sweep`` and ``cells``: what the framework costs, and its cells, on this machine."""
+"""``rnnbench bench``: what the framework and its cells cost on this machine."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rnnbench.errors import UserError
 if TYPE_CHECKING:
     from rnnbench.bench.contenders import Size
     from rnnbench.bench.overhead import Overhead
+    from rnnbench.bench.replicas import ReplicaCost
     from rnnbench.bench.sweep import SweepCost
 
 LIMIT = 1.10  # what a whole run may take, in units of the bare loop, on adding
@@ -32,7 +33,9 @@ def build_parser() -> argparse.ArgumentParser:
     overhead.add_argument("--repeats", type=_positive, default=3, help="pairs of run and bare loop (default: 3)")
     sweep = benchmarks.add_parser("sweep", help="seconds that a job of a sweep adds to its training")
     sweep.add_argument("--jobs", type=_positive, default=20, help="seeds (default: 20)")
-    for benchmark in (overhead, sweep):
+    replicas = benchmarks.add_parser("replicas", help="runs as one program against the same runs one by one")
+    replicas.add_argument("--singles", type=_positive, default=3, help="runs trained alone in each case (default: 3)")
+    for benchmark in (overhead, sweep, replicas):
         benchmark.add_argument("--json", type=Path, metavar="FILE", help="write every number there, too")
         benchmark.add_argument(
             "overrides", nargs="*", help="as for train: dataset=digits trainer.max_epochs=5 threads=2"
@@ -87,15 +90,19 @@ def main(rest: Sequence[str]) -> int:
     if args.benchmark == "cells":
         return cells(args)
     from rnnbench.bench.overhead import DifferentWork, measure_overhead
+    from rnnbench.bench.replicas import measure_replicas
     from rnnbench.bench.sweep import measure_sweep
 
     try:
         if args.benchmark == "overhead":
             result = measure_overhead(args.overrides, args.repeats)
-            text = overhead_table(result)
+            text, found = overhead_table(result), result.as_dict()
+        elif args.benchmark == "replicas":
+            cases = measure_replicas(args.overrides, args.singles)
+            text, found = replicas_table(cases), {"cases": [case.as_dict() for case in cases]}
         else:
             result = measure_sweep(args.overrides, args.jobs)
-            text = sweep_table(result)
+            text, found = sweep_table(result), result.as_dict()
     except DifferentWork as error:
         print(f"rnnbench bench: {error}: the times would say nothing", file=sys.stderr)
         return 1
@@ -106,7 +113,7 @@ def main(rest: Sequence[str]) -> int:
     if args.json is not None:
         from rnnbench.records.store import write_json
 
-        write_json(args.json, {"benchmark": args.benchmark, "machine": machine, **result.as_dict()})
+        write_json(args.json, {"benchmark": args.benchmark, "machine": machine, **found})
     return 0
 
 
@@ -176,6 +183,16 @@ def sweep_table(result: SweepCost) -> str:
             f"At most {AIM} s added is the aim; start-up of the process apart.",
         ]
     )
+
+
+def replicas_table(cases: Sequence[ReplicaCost]) -> str:
+    """A Markdown table: how many times as long the runs take one after the other."""
+    rows = [
+        [c.name, f"{c.ratio('wall'):.2f}", f"{c.ratio('cpu'):.2f}", f"{c.wanted:g}", f"{c.difference:.1g}"]
+        for c in cases
+    ]
+    header = ["whole runs", "one by one / together, seconds", "CPU seconds", "wanted", "weights differ by at most"]
+    return "\n".join(_markdown(header, rows))
 
 
 def _markdown(header: list[str], rows: list[list[str]]) -> list[str]:
