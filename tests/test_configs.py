@@ -26,6 +26,9 @@ SMALL = {
 SIZES = ["dataset.train_size=100", "dataset.valid_size=20", "dataset.test_size=20", "dataset.length=12"]
 EXTRA = {
     ("model", "gru_sum"): ["model.hidden_size=8"],  # as wide as its input
+    ("model", "intersection_rnn"): ["model.hidden_size=8"],  # likewise
+    ("model", "clockwork_rnn"): ["model.hidden_size=4"],  # a unit for each of its periods
+    ("model", "lstmp"): ["model.cell.proj_size=2"],
     ("dataset", "adding"): SIZES,
     ("dataset", "adding30"): SIZES,
     ("dataset", "copy_memory"): SIZES,
