@@ -140,6 +140,7 @@ class StackedOptimizer:
     def export(self, steps: Sequence[int]) -> None:
         """Tell each run's optimiser how many steps it has made: with its views, all that its ``state_dict`` holds."""
         for optimizer, done in zip(self.optimizers, steps):
+            vars(optimizer)["_opt_called"] = True  # or a schedule warns that nothing has been trained
             for p in optimizer.param_groups[0]["params"]:
                 if not isinstance(optimizer, torch.optim.SGD):
                     optimizer.state[p]["step"] = torch.tensor(float(done))
