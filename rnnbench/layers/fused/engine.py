@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import inspect
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
-from itertools import accumulate
+from functools import cache
 from typing import Any
 
 import torch
@@ -22,6 +19,7 @@ from rnnbench.cells import Cell
 from rnnbench.layers.fused.build import build, runtime
 from rnnbench.layers.fused.emit import buffers, product_size, source, work_size
 from rnnbench.layers.fused.program import Program, plan
+from rnnbench.layers.fused.steps import Steps, steps
 from rnnbench.layers.fused.trace import Kernel
 from rnnbench.layers.shapes import prepared_shapes
 
@@ -37,70 +35,6 @@ class _Job(ctypes.Structure):
     _fields_ += [(name, ctypes.c_void_p) for name in ("pack", "gemm")]  # filled in by the runtime
 
 
-@dataclass(frozen=True)
-class Steps:
-    """Which rows stand where in the packed layout; made once for equal batch sizes.
-
-    Attributes:
-        sizes: rows of each step, never increasing.
-        reverse: whether time runs backwards.
-        kept: whether what the backward pass reads is kept for every step, or for the present one alone.
-    """
-
-    sizes: tuple[int, ...]
-    reverse: bool
-    kept: bool
-
-    @property
-    def batch(self) -> int:
-        """Sequences."""
-        return self.sizes[0]
-
-    @property
-    def full(self) -> bool:
-        """Whether all sequences are equally long."""
-        return self.sizes[-1] == self.sizes[0]
-
-    @cached_property
-    def rows(self) -> Any:
-        """Rows and first packed row of each step, as C arrays."""
-        count = len(self.sizes)
-        offsets = [0, *accumulate(self.sizes)][:count]
-        return (ctypes.c_int64 * count)(*self.sizes), (ctypes.c_int64 * count)(*offsets)
-
-    @cached_property
-    def index(self) -> Tensor:
-        """For each packed row its row in ``(T * B)``."""
-        t_N = torch.repeat_interleave(torch.arange(len(self.sizes)), torch.tensor(self.sizes))
-        offsets = torch.tensor([0, *accumulate(self.sizes)][: len(self.sizes)])
-        return t_N * self.batch + torch.arange(len(t_N)) - offsets[t_N]
-
-    @cached_property
-    def last(self) -> Tensor:
-        """For each sequence the row in ``((T + 1) * B)`` of its state after the last step."""
-        return torch.tensor(self.lengths) * self.batch + torch.arange(self.batch)
-
-    @cached_property
-    def lengths(self) -> list[int]:
-        """Steps of each sequence."""
-        return [sum(1 for size in self.sizes if size > b) for b in range(self.batch)]
-
-    def cuts(self, slices: int) -> Any:
-        """First rows of ``slices`` parts of about equal work, and the end."""
-        if self.full or slices == 1:
-            bounds = [self.batch * i // slices for i in range(slices + 1)]
-        else:
-            done = [0, *accumulate(self.lengths)]
-            bounds = [bisect_left(done, done[-1] * i / slices) for i in range(slices)] + [self.batch]
-        return (ctypes.c_int64 * (slices + 1))(*bounds)
-
-
-@lru_cache(maxsize=64)  # batches of unequal lengths rarely repeat
-def steps(sizes: tuple[int, ...], reverse: bool, kept: bool) -> Steps:
-    """The shared ``Steps`` of equal arguments."""
-    return Steps(sizes, reverse, kept)
-
-
 class Compiled:
     """A cell's plan, and its libraries by number type."""
 
@@ -110,7 +44,7 @@ class Compiled:
         self.program: Program = plan(cell, self.shapes)
         self.buffers = buffers(self.program)
         self.products = [(i, kernel) for i, kernel in enumerate(self.program.kernels) if kernel.product]
-        self.joint = {stage.product for stage in cell.stages() if stage.joint}
+        self.stages = cell.stages()
         self.reads_x = "x" in {kernel.operand for _, kernel in self.products} or any(
             store.place.buffer == "dx" for kernel in self.program.kernels for store in kernel.backward
         )
@@ -198,7 +132,7 @@ def fused(
     arguments = (*weights, *biases, *vectors, *state, *extras)
     at = steps(tuple(batch_sizes), reverse, torch.is_grad_enabled())
     with torch.autocast(data_NI.device.type, enabled=False):
-        found = _Fused.apply(form, at, data_NI, params.get("weight_ih"), _share_bias(cell, params), *arguments)
+        found = _Fused.apply(form, at, data_NI, params.get("weight_ih"), _share_bias(form, params), *arguments)
     return found[0], found[1 : 1 + len(state)]
 
 
@@ -214,9 +148,9 @@ def _bias(form: Compiled, kernel: Kernel, params: Mapping[str, Tensor]) -> Tenso
     return None if in_share or product.bias is None else _rows(params[product.bias], product.rows)
 
 
-def _share_bias(cell: Cell, params: Mapping[str, Tensor]) -> Tensor | None:
+def _share_bias(form: Compiled, params: Mapping[str, Tensor]) -> Tensor | None:
     found = []
-    for stage in cell.stages():
+    for stage in form.stages:
         if stage.share:
             bias = _rows(params["bias_ih"], stage.share) if "bias_ih" in params else None
             if stage.joint and stage.product and stage.product.bias:

@@ -1,0 +1,80 @@
+"""Which rows stand where: in the packed layout, in the history of states, and in the parts that threads take.
+
+Shape suffixes: N real steps of all sequences together, T steps, B sequences.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from bisect import bisect_left
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import accumulate
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Which rows stand where in the packed layout; made once for equal batch sizes.
+
+    Attributes:
+        sizes: rows of each step, never increasing.
+        reverse: whether time runs backwards.
+        kept: whether what the backward pass reads is kept for every step, or for the present one alone.
+    """
+
+    sizes: tuple[int, ...]
+    reverse: bool
+    kept: bool
+
+    @property
+    def batch(self) -> int:
+        """Sequences."""
+        return self.sizes[0]
+
+    @property
+    def full(self) -> bool:
+        """Whether all sequences are equally long."""
+        return self.sizes[-1] == self.sizes[0]
+
+    @cached_property
+    def rows(self) -> Any:
+        """Rows and first packed row of each step, as C arrays."""
+        count = len(self.sizes)
+        offsets = [0, *accumulate(self.sizes)][:count]
+        return (ctypes.c_int64 * count)(*self.sizes), (ctypes.c_int64 * count)(*offsets)
+
+    @cached_property
+    def index(self) -> Tensor:
+        """For each packed row its row in ``(T * B)``."""
+        t_N = torch.repeat_interleave(torch.arange(len(self.sizes)), torch.tensor(self.sizes))
+        offsets = torch.tensor([0, *accumulate(self.sizes)][: len(self.sizes)])
+        return t_N * self.batch + torch.arange(len(t_N)) - offsets[t_N]
+
+    @cached_property
+    def last(self) -> Tensor:
+        """For each sequence the row in ``((T + 1) * B)`` of its state after the last step."""
+        return torch.tensor(self.lengths) * self.batch + torch.arange(self.batch)
+
+    @cached_property
+    def lengths(self) -> list[int]:
+        """Steps of each sequence."""
+        return [sum(1 for size in self.sizes if size > b) for b in range(self.batch)]
+
+    def cuts(self, slices: int) -> Any:
+        """First rows of ``slices`` parts of about equal work, and the end."""
+        if self.full or slices == 1:
+            bounds = [self.batch * i // slices for i in range(slices + 1)]
+        else:
+            done = [0, *accumulate(self.lengths)]
+            bounds = [bisect_left(done, done[-1] * i / slices) for i in range(slices)] + [self.batch]
+        return (ctypes.c_int64 * (slices + 1))(*bounds)
+
+
+@lru_cache(maxsize=64)  # batches of unequal lengths rarely repeat
+def steps(sizes: tuple[int, ...], reverse: bool, kept: bool) -> Steps:
+    """The shared ``Steps`` of equal arguments."""
+    return Steps(sizes, reverse, kept)
