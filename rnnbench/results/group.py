@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,10 @@ def settings(run: Run) -> dict[str, Any]:
 
 def data_key(run: Run) -> Hashable:
     """Equal in two runs that saw the same data, in the same order under the same seed."""
+    science = (run.record or {}).get("science", {})
+    if {"dataset", "data", "versions"} <= science.keys():  # what differs from defaults: an older record has fewer keys
+        version = science["versions"].get(science["dataset"].get("_target_"))
+        return json.dumps([run.job.dataset, science["dataset"], science["data"], version], sort_keys=True)
     values = settings(run)
     return tuple(sorted((key, str(value)) for key, value in values.items() if _is_data(key)))
 
