@@ -1,4 +1,4 @@
-"""``LSTM``, ``GRU`` and ``RNN`` with the constructors of ``torch.nn``; options of cell and ``Recurrent`` are keywords."""
+"""``LSTM``, ``GRU`` and ``RNN`` with the constructors of ``torch.nn``; what they lack is given by keyword."""
 
 from __future__ import annotations
 
