@@ -1,9 +1,16 @@
 """Our cells against the same cells of another package."""
 
+import math
+
 import pytest
 import torch
 
 from rnnbench.layers import Recurrent
+
+
+def count(cell):
+    """Numbers in all parameters of a cell."""
+    return sum(math.prod(shape) for shape in cell.parameter_shapes().values())
 
 
 def against_torchrecurrent(cell, name, weights, I=4, H=5, T=6, **options):

@@ -6,13 +6,9 @@ import torch
 from rnnbench import cells
 from rnnbench.cells import ATR, BRC, CFN, DSGU, NBRC, RAN, SGU, FastGRNN, FastRNN
 from rnnbench.layers import Recurrent
-from tests.cells.parity import against_torchrecurrent
+from tests.cells.parity import against_torchrecurrent, count
 
 I, H = 4, 5
-
-
-def count(cell):
-    return sum(math.prod(shape) for shape in cell.parameter_shapes().values())
 
 
 def layer(cell, **options):

@@ -5,13 +5,9 @@ import torch
 
 from rnnbench.cells import JANET, LSTMNP, LayerNormLSTM, MogrifierLSTM, MultiplicativeLSTM, PeepholeLSTM, ResidualLSTM
 from rnnbench.layers import Recurrent
-from tests.cells.parity import against_torchrecurrent
+from tests.cells.parity import against_torchrecurrent, count
 
 I, H = 4, 5
-
-
-def count(cell):
-    return sum(math.prod(shape) for shape in cell.parameter_shapes().values())
 
 
 def layer(cell, **options):

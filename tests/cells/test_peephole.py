@@ -1,18 +1,12 @@
-import math
-
 import pytest
 import torch
 
 from rnnbench import cells
 from rnnbench.cells import LSTM, LSTMCIFG, LSTMFGR, LSTMNP, OriginalLSTM, PeepholeLSTM
 from rnnbench.layers import Recurrent
-from tests.cells.parity import against_torchrecurrent
+from tests.cells.parity import against_torchrecurrent, count
 
 I, H = 4, 5
-
-
-def count(cell):
-    return sum(math.prod(shape) for shape in cell.parameter_shapes().values())
 
 
 def layer(cell, **options):
