@@ -62,6 +62,11 @@ def build_parser() -> argparse.ArgumentParser:
             command.add_argument("--out", type=Path, help="write to this file instead")
         if name == "compare":
             command.add_argument("--out", type=Path, help="folder for the curves (default: <runs>/compare/<sweep>)")
+    predict = commands.add_parser("predict", help="a trained run's answer to an input of your own")
+    predict.add_argument("run", type=Path, help="the directory of a finished run")
+    predict.add_argument("inputs", nargs="+", metavar="input", help="a file, or the text itself")
+    predict.add_argument("--json", action="store_true", help="a line of JSON for each answer")
+    predict.add_argument("--module", action="append", default=[], help="a module of yours that the run may import")
     data = commands.add_parser("data", help="list, prepare or verify data files")
     data.add_argument("action", choices=("list", "prepare", "verify"))
     data.add_argument("names", nargs="*", help="datasets (default: all)")
@@ -189,6 +194,17 @@ def _compare(args: argparse.Namespace) -> int:
     return 0
 
 
+def _predict(args: argparse.Namespace) -> int:
+    from rnnbench.training.answers import show
+    from rnnbench.training.predict import load_trained
+
+    sys.path.append(str(Path.cwd()))  # where a module of the user's lies
+    trained = load_trained(args.run, args.module)
+    for source in args.inputs:
+        show(trained.predict(source), args.json)
+    return 0
+
+
 def _data(args: argparse.Namespace) -> int:
     from rnnbench.data.listing import main as data
 
@@ -245,6 +261,7 @@ _COMMANDS = {
     "status": _status,
     "table": _table,
     "compare": _compare,
+    "predict": _predict,
     "data": _data,
     "cells": _cells,
     "check-cell": _check_cell,

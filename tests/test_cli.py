@@ -19,7 +19,19 @@ from rnnbench.records.sweep import create_sweep
 
 ROOT = Path(__file__).parents[1]
 make = runpy.run_path(str(ROOT / "tests" / "records" / "conftest.py"))["Factory"]
-COMMANDS = ["train", "status", "table", "compare", "data", "cells", "check-cell", "bench", "reproduce", "completion"]
+COMMANDS = [
+    "train",
+    "status",
+    "table",
+    "compare",
+    "predict",
+    "data",
+    "cells",
+    "check-cell",
+    "bench",
+    "reproduce",
+    "completion",
+]
 HEAVY = ("torch", "lightning", "hydra", "pandas", "matplotlib", "tensorboard", "sklearn")
 
 

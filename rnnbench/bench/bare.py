@@ -20,7 +20,7 @@ from rnnbench.data.dataset import Sequences
 from rnnbench.data.loader import EpochOrder
 from rnnbench.data.seeding import derive
 from rnnbench.errors import UserError
-from rnnbench.models import build_model
+from rnnbench.models import PARTS, build_model
 from rnnbench.training.plan import Plan
 
 LOSSES = {"regression": F.mse_loss, "classification": F.cross_entropy}
@@ -46,8 +46,7 @@ def train_bare(plan: Plan) -> Bare:
     torch.set_num_threads(plan.config["threads"])
     splits = plan.dataset.load(derive(seed, "data"))
     spec, loss_of = plan.dataset.spec, LOSSES[plan.task.name]
-    seeds = derive(seed, "init", "backbone"), derive(seed, "init", "head")
-    model = build_model(plan.backbone, spec, plan.task.output_size(spec), plan.task.pooling, seeds)
+    model = build_model(plan.backbone, spec, plan.task, [derive(seed, "init", part) for part in PARTS])
     parameters = list(model.parameters())
     optimizer = plan.optimizer(parameters)
     order = EpochOrder(len(splits.train), None, plan.dataset.batch_size, derive(seed, "order"), shuffle=True)

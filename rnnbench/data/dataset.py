@@ -16,6 +16,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rnnbench.data.spec import Batch, DataSpec
+from rnnbench.errors import UserError
+
+IDS = (torch.int32, torch.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,15 +26,19 @@ class Sequences:
     """One split. Storage may be narrow (``bool``, ``uint8``) or a view; a batch is always float32 and int64.
 
     Attributes:
-        inputs: ``(N, T, I)`` when all lengths are equal, else N tensors ``(T_n, I)``; any number type.
+        inputs: ``(N, T, I)`` when all lengths are equal, else N tensors ``(T_n, I)``; int32 and int64 are ids of
+            tokens, any other type holds numbers.
         targets: ``(N,)``, ``(N, O)``, ``(N, T)``, ``(N, T, O)``, or N tensors ``(T_n,)`` or ``(T_n, O)``; integers
             are class indices, floats and bools are numbers.
         mask: bool, like the leading dimensions of ``targets``: where a target counts. None: everywhere.
+        streams: long sequences that are cut into the rows here, where state is carried: row ``c * streams + b`` goes on
+            from row ``(c - 1) * streams + b``, and a batch has ``streams`` rows. None: rows do not follow each other.
     """
 
     inputs: Tensor | list[Tensor]
     targets: Tensor | list[Tensor]
     mask: Tensor | list[Tensor] | None = None
+    streams: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("targets", "mask"):
@@ -70,8 +77,9 @@ class Sequences:
 
         targets = take("targets", self.targets)
         numbers = targets.is_floating_point() or targets.dtype is torch.bool
+        inputs = take("inputs", self.inputs)
         return Batch(
-            inputs_BTI=take("inputs", self.inputs).float(),
+            inputs_BTI=inputs.long() if inputs.dtype in IDS else inputs.float(),
             targets=targets.float() if numbers else targets.long(),
             lengths_B=lengths_B,
             mask=None if self.mask is None else take("mask", self.mask),
@@ -147,6 +155,29 @@ class Dataset:
     def baseline(self) -> dict[str, float] | None:
         """Test metrics, in closed form, of the best prediction that ignores its input; None where data decide."""
         return None
+
+    def artifacts(self) -> dict[str, Any]:
+        """What a trained model needs beside its weights to read an input and name its answer; JSON holds it.
+
+        A vocabulary, names of classes, means and scales. Called after ``load``; kept with the run.
+        """
+        return {}
+
+    def read(self, source: str, artifacts: dict[str, Any]) -> Sequences:
+        """The sequences of a user's own input, with targets that say nothing, for ``rnnbench predict``.
+
+        Args:
+            source: a path, or the input itself where that is a text.
+            artifacts: what ``artifacts`` kept when the model was trained; no data file is read.
+
+        Raises:
+            UserError: in one line, for an input that does not serve.
+        """
+        raise UserError(f"{self.name}: its kind of data has no form in which an input could be given")
+
+    def answer(self, prediction: Any, artifacts: dict[str, Any]) -> dict[str, Any]:
+        """What the prediction for one sequence means, by name; JSON holds it. For ``prediction`` see the task."""
+        return {"prediction": prediction.tolist() if isinstance(prediction, Tensor) else prediction}
 
     def prepare(self) -> list[Path]:
         """Make the files present and verified; their paths. Raises ``UserError``."""

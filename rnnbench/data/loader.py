@@ -79,7 +79,7 @@ class BatchLoader:
         batch_size: sequences of a batch over all ranks together.
         seed: of the order.
         shuffle: a new order each epoch.
-        bucket: batches of like lengths; padding is then short.
+        bucket: batches of like lengths; padding is then short. The split's ``streams`` stand above all three.
         rank: of this process; it gets every ``world_size``-th row of each batch.
         world_size: processes that share each batch.
 
@@ -104,6 +104,8 @@ class BatchLoader:
                 f"batch_size={batch_size}: {world_size} devices need at least {world_size} sequences a batch "
                 f"(the split has {len(sequences)})"
             )
+        if sequences.streams is not None:  # rows that go on from each other stay in their order
+            batch_size, shuffle, bucket = sequences.streams, False, False
         self.sequences, self.batch_size = sequences, batch_size
         self.rank, self.world_size = rank, world_size
         self.sampler = EpochOrder(

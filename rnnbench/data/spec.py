@@ -6,6 +6,7 @@ Shape suffixes: B batch, T time, I features of one input step, O targets of one 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,6 +22,9 @@ class DataSpec:
         target_size: classes of a classification; numbers predicted at once otherwise (O).
         per_step: whether every step has a target (``targets_BT…``) or the sequence has one (``targets_B…``).
         carries_state: whether the state at the end of a batch is the initial state of the next.
+        vocabulary: ids of tokens in the first input of a step, ``0 <= id < vocabulary``, where 0 pads; None: inputs
+            are numbers.
+        characters: likewise ids of the characters of a word, in all further inputs of a step; None: there are none.
     """
 
     task: str
@@ -28,6 +32,8 @@ class DataSpec:
     target_size: int
     per_step: bool = False
     carries_state: bool = False
+    vocabulary: int | None = None
+    characters: int | None = None
 
 
 @dataclass
@@ -35,7 +41,7 @@ class Batch:
     """A padded mini-batch.
 
     Attributes:
-        inputs_BTI: float inputs, zero beyond each sequence's length.
+        inputs_BTI: float inputs, or int64 ids where the data have a vocabulary; zero beyond each sequence's length.
         targets: class indices (int64) ``(B,)`` or ``(B, T)``; numbers ``(B, O)`` or ``(B, T, O)`` otherwise.
         lengths_B: steps of each sequence, int64, always on the CPU; None when every sequence fills T.
         mask: bool, like the leading dimensions of ``targets``: where a target counts. None: all within length.
@@ -66,3 +72,18 @@ class Batch:
         else:
             valid = torch.arange(T, device=device)[None] < self.lengths_B.to(device)[:, None]
         return valid if self.mask is None or self.mask.dim() < 2 else valid & self.mask
+
+
+@dataclass
+class Outputs:
+    """What a model makes of a batch.
+
+    Attributes:
+        values: ``(B, O)``, or ``(B, T, O)`` for every step.
+        lengths_B: steps of each sequence of ``values``, int64 on the CPU; None when every sequence fills T.
+        state: of the backbone after the last step, with which the next batch may begin.
+    """
+
+    values: Tensor
+    lengths_B: Tensor | None = None
+    state: Any = None

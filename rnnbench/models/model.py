@@ -1,42 +1,90 @@
-"""A backbone between what the data gives and what the task asks for.
+"""A backbone between what the data give and what the task asks for.
 
 Shape suffixes: B batch, T time, I input features, H backbone outputs, O task outputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from rnnbench.data.spec import DataSpec
+from rnnbench.data.spec import Batch, DataSpec, Outputs
+
+PARTS = ("backbone", "head", "encoder")  # each draws its initial weights from a seed of its own
 
 
 class SequenceModel(nn.Module):
-    """Backbone, pooling where a sequence has one target, and a linear head.
+    """Encoder where there is one, backbone, pooling where a sequence has one target, and a linear head.
 
     Args:
-        backbone: called like ``backbone(x_BTI, lengths=lengths_B)``, gives ``(y_BTH, state)``.
+        backbone: called like ``backbone(x_BTI, hx, lengths=lengths_B)``, gives ``(y_BTH, state)``.
         output_size: outputs of the head (O).
-        pooling: ``last``, ``mean`` or ``max`` over the steps within length; None gives an output for every step.
+        pooling: ``last``, ``mean``, ``max`` or ``attention`` over the steps within length; None gives an output for
+            every step.
+        encoder: called like ``encoder(inputs_BTI, lengths_B)``, gives ``(x_BTI, lengths_B)``.
     """
 
-    def __init__(self, backbone: nn.Module, output_size: int, pooling: str | None):
+    def __init__(
+        self, backbone: nn.Module, output_size: int, pooling: str | None, encoder: nn.Module | None = None
+    ) -> None:
         super().__init__()
+        self.encoder = encoder
         self.backbone = backbone
         width: Any = backbone.output_size
         self.head = nn.Linear(width, output_size)
+        self.attention = Attention(width) if pooling == "attention" else None
         self.pooling = pooling
 
     def forward(self, inputs_BTI: Tensor, lengths_B: Tensor | None = None) -> Tensor:
         """Outputs ``(B, O)``, or ``(B, T, O)`` without pooling."""
-        y_BTH, _ = self.backbone(inputs_BTI, lengths=lengths_B)
-        if self.pooling is not None:
+        return self.run(Batch(inputs_BTI, inputs_BTI, lengths_B)).values
+
+    def run(self, batch: Batch, state: Any = None) -> Outputs:
+        """The outputs for a batch, whose targets are not looked at; ``state``: of the backbone at the start."""
+        x_BTI, lengths_B = batch.inputs_BTI, batch.lengths_B
+        if self.encoder is not None:
+            x_BTI, lengths_B = self.encoder(x_BTI, lengths_B)
+        begin = {} if state is None else {"hx": state}
+        y_BTH, state = self.backbone(x_BTI, lengths=lengths_B, **begin)
+        if self.attention is not None:
+            y_BTH = self.attention(y_BTH, lengths_B)
+        elif self.pooling is not None:
             bidirectional = getattr(self.backbone, "bidirectional", False)
             y_BTH = pool(y_BTH, lengths_B, self.pooling, bidirectional)
-        return self.head(y_BTH)
+        return Outputs(self.head(y_BTH), lengths_B, state)
+
+
+class Attention(nn.Module):
+    """A weighted mean over the steps within length: weights softmax_t(v . tanh(W y_t + b)).
+
+    Source: Yang et al. 2016, Hierarchical Attention Networks, equations 5 to 7, with v as the learned context.
+
+    Args:
+        width: features of a step (H).
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.hidden, self.context = nn.Linear(width, width), nn.Linear(width, 1, bias=False)
+
+    def weights(self, y_BTH: Tensor, lengths_B: Tensor | None) -> Tensor:
+        """The weight of each step, ``(B, T)``; 0 beyond the length, 1 in sum."""
+        scores_BT = self.context(torch.tanh(self.hidden(y_BTH)))[..., 0]
+        if lengths_B is not None:
+            scores_BT = scores_BT.masked_fill(beyond(y_BTH, lengths_B), float("-inf"))
+        return scores_BT.softmax(1)
+
+    def forward(self, y_BTH: Tensor, lengths_B: Tensor | None) -> Tensor:
+        """``(B, H)``."""
+        return torch.einsum("bt,bth->bh", self.weights(y_BTH, lengths_B), y_BTH)
+
+
+def beyond(y_BTH: Tensor, lengths_B: Tensor) -> Tensor:
+    """Bool ``(B, T)``: steps beyond the length of their sequence."""
+    return torch.arange(y_BTH.shape[1], device=y_BTH.device)[None] >= lengths_B.to(y_BTH.device)[:, None]
 
 
 def pool(y_BTH: Tensor, lengths_B: Tensor | None, how: str, bidirectional: bool) -> Tensor:
@@ -52,36 +100,54 @@ def pool(y_BTH: Tensor, lengths_B: Tensor | None, how: str, bidirectional: bool)
         if bidirectional:
             last_BH = torch.cat([last_BH[:, : H // 2], y_BTH[:, 0, H // 2 :]], dim=-1)
         return last_BH
-    beyond = torch.arange(T, device=y_BTH.device)[None, :, None] >= lengths[:, None, None]
+    beyond_BT1 = beyond(y_BTH, lengths)[..., None]
     if how == "mean":
-        return y_BTH.masked_fill(beyond, 0).sum(1) / lengths[:, None].to(y_BTH)
-    return y_BTH.masked_fill(beyond, float("-inf")).amax(1)
+        return y_BTH.masked_fill(beyond_BT1, 0).sum(1) / lengths[:, None].to(y_BTH)
+    return y_BTH.masked_fill(beyond_BT1, float("-inf")).amax(1)
 
 
 def build_model(
     backbone: Callable[..., nn.Module],
     spec: DataSpec,
-    output_size: int,
-    pooling: str,
-    seeds: tuple[int, int] = (0, 0),
+    task: Any,
+    seeds: Sequence[int] = (0, 0, 0),
     device: str | None = None,
 ) -> SequenceModel:
-    """The model for ``spec``; ``backbone`` is called with the sizes that follow from the data.
+    """The model for ``spec``; ``backbone`` is called with the sizes that follow from data and encoder.
 
-    Backbone and head draw their initial weights from seeds of their own, so that equal heads stay equal whatever
-    stands before them. ``device="meta"`` allocates nothing, for counting.
+    The parts draw their initial weights from seeds of their own, in the order of ``PARTS``, so that equal heads stay
+    equal whatever stands before them. ``device="meta"`` allocates nothing, for counting.
+
+    Args:
+        backbone: called with ``input_size`` and ``batch_first``.
+        spec: of the data.
+        task: a ``rnnbench.tasks.Task``: its encoder, composition, pooling and output size.
+        seeds: of the parts.
+        device: of the weights; None: the CPU.
+
+    Raises:
+        ValueError: in one line, for parts that do not fit together.
     """
+    if spec.vocabulary is not None and task.encoder is None:
+        raise ValueError("the inputs are ids of tokens: the task needs an encoder, as task.encoder=embedding")
+    seed = dict(zip(PARTS, seeds))
+    compose = task.composition or SequenceModel
     with torch.random.fork_rng(), torch.device(device or "cpu"):
-        torch.manual_seed(seeds[0])
-        built = backbone(input_size=spec.input_size, batch_first=True)
-        torch.manual_seed(seeds[1])
-        return SequenceModel(built, output_size, None if spec.per_step else pooling)
+        torch.manual_seed(seed["encoder"])
+        encoder = None if task.encoder is None else task.encoder(spec=spec)
+        torch.manual_seed(seed["backbone"])
+        built = backbone(input_size=spec.input_size if encoder is None else encoder.output_size, batch_first=True)
+        if spec.carries_state and getattr(built, "bidirectional", False):
+            raise ValueError("bidirectional=True: the state is carried from batch to batch, which goes forwards only")
+        torch.manual_seed(seed["head"])
+        return compose(built, task.output_size(spec), None if spec.per_step else task.pooling, encoder)
 
 
-def count_parameters(model: SequenceModel) -> dict[str, int]:
-    """Trainable weights of backbone and head, apart; the encoder of these tasks has none."""
+def count_parameters(model: nn.Module) -> dict[str, int]:
+    """Trainable weights of the backbone, of the encoder, and of all the rest: the head."""
 
-    def count(module: nn.Module) -> int:
-        return sum(p.numel() for p in module.parameters() if p.requires_grad)
+    def count(module: Any) -> int:
+        return 0 if module is None else sum(p.numel() for p in module.parameters() if p.requires_grad)
 
-    return {"backbone": count(model.backbone), "encoder": 0, "head": count(model.head)}
+    parts = {"backbone": count(model.backbone), "encoder": count(model.encoder)}
+    return parts | {"head": count(model) - sum(parts.values())}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from rnnbench.data.spec import DataSpec
+from rnnbench.data.spec import Batch, DataSpec, Outputs
 from rnnbench.tasks.task import Task
 
 
@@ -25,7 +26,8 @@ class Classification(Task):
     Args:
         name: the name of the task.
         loss: ``softmax`` over C outputs, or ``sigmoid``: one output and binary cross-entropy, for two classes.
-        pooling: what one target per sequence is read from: ``last`` step, ``mean`` or ``max`` over steps.
+        pooling: what one target per sequence is read from, see ``Task``.
+        encoder: see ``Task``.
     """
 
     primary: ClassVar[str] = "nll"
@@ -41,9 +43,10 @@ class Classification(Task):
         self,
         name: str = "classification",
         loss: Literal["softmax", "sigmoid"] = "softmax",
-        pooling: Literal["last", "mean", "max"] = "last",
+        pooling: Literal["last", "mean", "max", "attention"] = "last",
+        encoder: Callable[..., Any] | None = None,
     ):
-        super().__init__(name, pooling)
+        super().__init__(name, pooling, encoder)
         if loss not in ("softmax", "sigmoid"):
             raise ValueError(f"loss={loss!r}: choose softmax or sigmoid")
         self.loss = loss
@@ -81,6 +84,13 @@ class Classification(Task):
         """Count predicted classes and losses."""
         classes = outputs_NO.argmax(-1) if self.loss == "softmax" else (outputs_NO[:, 0] > 0).long()
         metrics.update(preds=classes, target=targets_N, value=losses_N)
+
+    def predictions(self, outputs: Outputs, batch: Batch, per_step: bool) -> list[Any]:
+        """Probabilities of the classes: ``(C,)`` a sequence, ``(T_n, C)`` for every step."""
+        if self.loss == "softmax":
+            return [row.softmax(-1) for row in super().predictions(outputs, batch, per_step)]
+        rows = (row.sigmoid() for row in super().predictions(outputs, batch, per_step))
+        return [torch.cat([1 - p, p], -1) for p in rows]
 
     def constant(self, targets_N: Tensor) -> Tensor:
         """Logits of the class frequencies (with one count added to each, so that none is impossible)."""

@@ -14,8 +14,8 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from rnnbench.data.spec import Batch, DataSpec
-from rnnbench.tasks.task import Task, scored
+from rnnbench.data.spec import Batch, DataSpec, Outputs
+from rnnbench.tasks.task import Task
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 SchedulerFactory = Callable[[torch.optim.Optimizer], Any]
@@ -29,7 +29,7 @@ class SequenceModule(L.LightningModule):
     """Trains ``model`` on ``task``.
 
     Args:
-        model: called with ``(inputs_BTI, lengths_B)``; gives ``(B, O)`` or ``(B, T, O)``.
+        model: ``model.run(batch, state)`` gives ``Outputs``, as ``rnnbench.models.SequenceModel`` does.
         task: loss and metrics.
         spec: sizes of the data.
         optimizer: called with the parameters.
@@ -52,12 +52,12 @@ class SequenceModule(L.LightningModule):
         weight_noise: float = 0.0,
     ):
         super().__init__()
-        self.model = model
+        self.model: Any = model
         self.task = task
         self.spec = spec
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.clip_norm, self.clip_value, self.weight_noise = clip_norm, clip_value, weight_noise
-        self.train_metrics = task.metrics(spec)
+        self.train_metrics = task.train_metrics(spec)
         self.valid_metrics = task.metrics(spec)
         self.train_metrics.persistent(True)
         for name in ("loss_sum", "grad_norm_sum", "batches"):
@@ -69,6 +69,8 @@ class SequenceModule(L.LightningModule):
         self._valid: dict[str, float] = {}
         self._scheduler_state: dict[str, Any] | None = None
         self._tick = 0.0
+        self._carried: Any = None  # the state at the end of the last training batch, where state is carried
+        self._carried_valid: Any = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Lightning notes the name of the hook here 50 times a step, and torch looks for weights in each value."""
@@ -82,14 +84,16 @@ class SequenceModule(L.LightningModule):
         """The logged name of the metric that selects."""
         return f"valid/{self.task.primary}"
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Outputs ``(B, O)`` or ``(B, T, O)``."""
-        return self.model(batch.inputs_BTI, batch.lengths_B)
+    def forward(self, batch: Batch, state: Any = None) -> Outputs:
+        """What the model makes of a batch, beginning with ``state`` (None: its own)."""
+        return self.model.run(batch, state)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Mean loss over the scored positions of the batch."""
-        outputs_NO, targets_N = scored(self(batch), batch, self.spec.per_step)
-        losses_N = self.task.losses(outputs_NO, targets_N)
+        outputs = self(batch, self._carried)
+        if self.spec.carries_state:
+            self._carried = detached(outputs.state)
+        outputs_NO, targets_N, losses_N = self.task.score(outputs, batch, self.spec.per_step)
         loss, mean, sequences = losses_N.mean(), None, len(batch)
         if _world_size() > 1:
             loss, mean, sequences = _share(losses_N, sequences)
@@ -102,8 +106,10 @@ class SequenceModule(L.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a validation batch to the metrics."""
-        outputs_NO, targets_N = scored(self(batch), batch, self.spec.per_step)
-        self.task.update(self.valid_metrics, outputs_NO, targets_N, self.task.losses(outputs_NO, targets_N))
+        outputs = self(batch, self._carried_valid)
+        if self.spec.carries_state:
+            self._carried_valid = outputs.state
+        self.task.update(self.valid_metrics, *self.task.score(outputs, batch, self.spec.per_step))
 
     # --- weights, noise, gradients
 
@@ -182,6 +188,7 @@ class SequenceModule(L.LightningModule):
         """Keep the validation metrics for the epoch's point."""
         self._valid = {f"valid/{k}": float(v) for k, v in self.valid_metrics.compute().items()}
         self.valid_metrics.reset()
+        self._carried_valid = None
 
     def on_train_epoch_end(self) -> None:
         """Close the epoch: one point of every series, which early stopping and the choice of weights look at.
@@ -203,7 +210,7 @@ class SequenceModule(L.LightningModule):
         self._append({"epoch": self.current_epoch + 1, "step": self.global_step, **point, **self._valid})
         self._draw_series(first=len(self.series["step"]) - 1)
         self._step_schedule()
-        self._valid = {}
+        self._valid, self._carried = {}, None
         self.train_metrics.reset()
         for total in (self.loss_sum, self.grad_norm_sum, self.batches):
             total.zero_()
@@ -237,6 +244,7 @@ class SequenceModule(L.LightningModule):
             "train_seconds": self.train_seconds,
             "seconds": self.seconds,
             "valid": self._valid,
+            "carried": self._carried,
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
         }
 
@@ -247,6 +255,12 @@ class SequenceModule(L.LightningModule):
         self.sequences, self.train_seconds = kept["sequences"], kept["train_seconds"]
         self.seconds_before, self._valid = kept["seconds"], kept["valid"]
         self._scheduler_state = kept["scheduler"]
+        self._carried = kept.get("carried")
+
+
+def detached(state: Any) -> Any:
+    """A state, one tensor or several, through which no gradient flows back: where truncated backpropagation cuts."""
+    return state.detach() if isinstance(state, Tensor) else tuple(map(detached, state))
 
 
 def _world_size() -> int:
@@ -275,20 +289,22 @@ def evaluate(module: SequenceModule, batches: Iterable[Batch], constant: Tensor 
     """
     module.eval()
     metrics = module.task.metrics(module.spec).to(module.device)
-    loss_sum, count, weights = 0.0, 0, next(module.parameters())
+    loss_sum, count, state = 0.0, 0, None
+    weights = next(module.parameters())
     if weights.dtype is torch.float64:
         metrics.set_dtype(torch.float64)
     for batch in batches:
         moved = batch.to(module.device)
-        if weights.dtype is torch.float64:  # Lightning converts batches in training, and here nobody else does
+        if weights.dtype is torch.float64 and moved.inputs_BTI.is_floating_point():
+            # Lightning converts batches in training, and here nobody else does
             moved = replace(moved, inputs_BTI=moved.inputs_BTI.double())
         if constant is None:
-            raw = module(moved)
+            outputs = module(moved, state)
+            state = outputs.state if module.spec.carries_state else None
         else:
             lead = moved.inputs_BTI.shape[: 2 if module.spec.per_step else 1]
-            raw = constant.to(moved.inputs_BTI).expand(*lead, -1)
-        outputs_NO, targets_N = scored(raw, moved, module.spec.per_step)
-        losses_N = module.task.losses(outputs_NO, targets_N)
+            outputs = Outputs(constant.to(weights).expand(*lead, -1))
+        outputs_NO, targets_N, losses_N = module.task.score(outputs, moved, module.spec.per_step)
         module.task.update(metrics, outputs_NO, targets_N, losses_N)
         loss_sum, count = loss_sum + float(losses_N.double().sum()), count + len(losses_N)
     if not count:

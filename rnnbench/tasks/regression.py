@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
@@ -16,14 +17,20 @@ class Regression(Task):
 
     Args:
         name: the name of the task.
-        pooling: what one target per sequence is read from: ``last`` step, ``mean`` or ``max`` over steps.
+        pooling: what one target per sequence is read from, see ``Task``.
+        encoder: see ``Task``.
     """
 
     primary: ClassVar[str] = "mse"
     modes: ClassVar[dict[str, str]] = {"mse": "min", "mae": "min"}
 
-    def __init__(self, name: str = "regression", pooling: Literal["last", "mean", "max"] = "last"):
-        super().__init__(name, pooling)
+    def __init__(
+        self,
+        name: str = "regression",
+        pooling: Literal["last", "mean", "max", "attention"] = "last",
+        encoder: Callable[..., Any] | None = None,
+    ):
+        super().__init__(name, pooling, encoder)
 
     def losses(self, outputs_NO: Tensor, targets_N: Tensor) -> Tensor:
         """Squared error, averaged over the O numbers of a position."""

@@ -5,17 +5,18 @@ Shape suffixes: B batch, T time, O outputs, N scored positions (sequences, or st
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from rnnbench.data.spec import Batch, DataSpec
+from rnnbench.data.spec import Batch, DataSpec, Outputs
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
 
-POOLINGS = ("last", "mean", "max")
+POOLINGS = ("last", "mean", "max", "attention")
 
 
 class Task:
@@ -25,21 +26,40 @@ class Task:
         version: raised when a fix changes the numbers of this task.
         primary: the metric that selects on validation.
         modes: for each metric whether less (``min``) or more (``max``) is better.
+
+    Args:
+        name: the name of the task.
+        pooling: what one target per sequence is read from: the ``last`` step, or ``mean``, ``max`` or ``attention``
+            over all steps.
+        encoder: called with ``spec``; turns the inputs of a batch into what a backbone reads. None: they are that.
+        composition: builds the model around the backbone, called as ``rnnbench.models.SequenceModel``; None: that one.
     """
 
     version: ClassVar[int] = 1
     primary: ClassVar[str]
     modes: ClassVar[dict[str, str]]
 
-    def __init__(self, name: str, pooling: str = "last"):
+    def __init__(
+        self,
+        name: str,
+        pooling: str = "last",
+        encoder: Callable[..., Any] | None = None,
+        composition: Callable[..., Any] | None = None,
+    ):
         if pooling not in POOLINGS:
             raise ValueError(f"pooling={pooling!r}: choose one of {', '.join(POOLINGS)}")
         self.name = name
         self.pooling = pooling
+        self.encoder, self.composition = encoder, composition
 
     def output_size(self, spec: DataSpec) -> int:
         """Outputs of the head at each scored position (O)."""
         return spec.target_size
+
+    def score(self, outputs: Outputs, batch: Batch, per_step: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs ``(N, O)``, targets ``(N, …)`` and losses ``(N,)`` of all that counts, as ``update`` takes them."""
+        outputs_NO, targets_N = scored(outputs.values, batch, per_step)
+        return outputs_NO, targets_N, self.losses(outputs_NO, targets_N)
 
     def losses(self, outputs_NO: Tensor, targets_N: Tensor) -> Tensor:
         """The loss of each scored position, shape ``(N,)``."""
@@ -49,12 +69,27 @@ class Task:
         """The torchmetrics collection that ``update`` feeds."""
         raise NotImplementedError(f"{type(self).__name__} defines no metrics")
 
+    def train_metrics(self, spec: DataSpec) -> MetricCollection:
+        """What is measured during training; fewer than ``metrics`` where these take long."""
+        return self.metrics(spec)
+
     def update(self, metrics: MetricCollection, outputs_NO: Tensor, targets_N: Tensor, losses_N: Tensor) -> None:
         """Add scored positions to ``metrics``; each member takes the arguments it knows."""
         metrics.update(preds=outputs_NO, target=targets_N, value=losses_N)
 
-    def constant(self, targets_N: Tensor) -> Tensor:
-        """The outputs ``(O,)`` that fit all of ``targets_N`` best when they may not depend on the input."""
+    def predictions(self, outputs: Outputs, batch: Batch, per_step: bool) -> list[Any]:
+        """What the outputs say of each sequence, as the dataset's ``answer`` takes it: here its outputs.
+
+        ``(O,)`` a sequence, ``(T_n, O)`` for outputs at every step.
+        """
+        if not per_step:
+            return list(outputs.values)
+        B, T = outputs.values.shape[:2]
+        lengths = [T] * B if outputs.lengths_B is None else outputs.lengths_B.tolist()
+        return [row[:length] for row, length in zip(outputs.values, lengths)]
+
+    def constant(self, targets_N: Tensor) -> Tensor | None:
+        """The outputs ``(O,)`` that fit ``targets_N`` best when they may not depend on the input; None: it has none."""
         raise NotImplementedError(f"{type(self).__name__} defines no constant prediction")
 
 
@@ -70,7 +105,7 @@ def scored(outputs: Tensor, batch: Batch, per_step: bool) -> tuple[Tensor, Tenso
     return outputs[valid_BT], batch.targets[valid_BT]
 
 
-def constant_outputs(task: Task, batches: list[Batch], per_step: bool) -> Tensor:
-    """The best constant outputs ``(O,)`` for the targets of ``batches``."""
+def constant_outputs(task: Task, batches: list[Batch], per_step: bool) -> Tensor | None:
+    """The best constant outputs ``(O,)`` for the targets of ``batches``; None where the task has none."""
     targets = [scored(b.targets, b, per_step)[1] for b in batches]
     return task.constant(torch.cat(targets))

@@ -15,6 +15,8 @@ from rnnbench import schema
 from rnnbench.errors import nearest
 
 TARGETS = ("dataset", "task", "model", "optimizer", "scheduler")
+# What a part inside a group is given when it is built: the cell of a model, the encoder of a task.
+PROVIDED = {"model": {"input_size", "hidden_size", "bias"}, "task": {"spec"}}
 
 
 def locate(target: str) -> Any:
@@ -112,7 +114,7 @@ def _signature(node: Mapping[str, Any], key: str, provided: set[str], ignored: s
     for name in sorted(given & set(parameters)):
         value = node[name]
         if isinstance(value, Mapping) and "_target_" in value:
-            yield from _signature(value, f"{key}.{name}", {"input_size", "hidden_size", "bias"}, set())
+            yield from _signature(value, f"{key}.{name}", PROVIDED.get(key.split(".")[0], set()), set())
         elif name in hints and not fits(value, hints[name]):
             yield f"{key}.{name}={value!r}: {_wanted(value, hints[name])}"
     for name, parameter in parameters.items():

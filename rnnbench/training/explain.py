@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from hydra.errors import OverrideParseException
 from omegaconf import DictConfig
 
 from rnnbench.errors import nearest
+
+Keys = Callable[[str], list[str]]  # the names below a key
 
 
 def explain(error: Exception, overrides: Sequence[str], loader: Any, config_name: str) -> str:
@@ -18,6 +21,7 @@ def explain(error: Exception, overrides: Sequence[str], loader: Any, config_name
     while (cause := causes[-1].__cause__) is not None and isinstance(cause, Exception):
         causes.append(cause)
     text = " ".join(str(causes[0]).split())
+    keys = partial(_keys, loader, config_name, _choices(overrides, loader))
     for pattern, form in (
         (r"Could not override '([^']+)'\. No match in the defaults list", _unknown_group),
         (r"Could not find '([^']+)/([^'/]*)'", _unknown_option),
@@ -25,7 +29,7 @@ def explain(error: Exception, overrides: Sequence[str], loader: Any, config_name
         (r"Key '([^']+)' (?:is )?not in", _unknown_key),
     ):
         if found := re.search(pattern, text):
-            return form(found, loader, config_name, causes)
+            return form(found, loader, keys, causes)
     if "must be a string or a list" in text:  # of the option of a group
         groups = set(loader.list_groups(""))
         wrong = [o for o in overrides if (name := o.partition("=")[0].lstrip("+")) in groups and o != name]
@@ -51,23 +55,23 @@ def _first_line(error: Exception) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _unknown_group(found: re.Match[str], loader: Any, config_name: str, causes: list[Exception]) -> str:
+def _unknown_group(found: re.Match[str], loader: Any, keys: Keys, causes: list[Exception]) -> str:
     groups = [g for g in loader.list_groups("") if g != "hydra"]
-    return f"{found[1]}: no such option group; {nearest(found[1], groups + _keys(loader, config_name, ''))}"
+    return f"{found[1]}: no such option group; {nearest(found[1], groups + keys(''))}"
 
 
-def _unknown_option(found: re.Match[str], loader: Any, config_name: str, causes: list[Exception]) -> str:
+def _unknown_option(found: re.Match[str], loader: Any, keys: Keys, causes: list[Exception]) -> str:
     options = [o for o in loader.get_group_options(found[1]) if not o.startswith("_")]
     return f"{found[1]}={found[2]}: no such option; {nearest(found[2], options)}"
 
 
-def _unknown_key(found: re.Match[str], loader: Any, config_name: str, causes: list[Exception]) -> str:
+def _unknown_key(found: re.Match[str], loader: Any, keys: Keys, causes: list[Exception]) -> str:
     key = found[1]
     key = full_key(" ".join(str(c) for c in causes)) or key
     parent, _, name = key.rpartition(".")
-    known = _keys(loader, config_name, parent)
+    known = keys(parent)
     if parent and not known:
-        return _unknown_key_of(parent, nearest(parent.split(".")[0], _keys(loader, config_name, "")))
+        return _unknown_key_of(parent, nearest(parent.split(".")[0], keys("")))
     return _unknown_key_of(key, nearest(name, known))
 
 
@@ -75,10 +79,20 @@ def _unknown_key_of(key: str, hint: str) -> str:
     return f"{key}: no such key; {hint}"
 
 
-def _keys(loader: Any, config_name: str, parent: str) -> list[str]:
+def _choices(overrides: Sequence[str], loader: Any) -> list[str]:
+    """Those of the overrides that choose one option of a group: they decide which keys there are."""
+    found = []
+    for override in overrides:
+        group, _, option = override.partition("=")
+        if "." not in group and option.isidentifier() and option in loader.get_group_options(group):
+            found.append(override)
+    return found
+
+
+def _keys(loader: Any, config_name: str, choices: list[str], parent: str) -> list[str]:
     from hydra.types import RunMode
     from omegaconf import OmegaConf
 
-    base = loader.load_configuration(config_name=config_name, overrides=[], run_mode=RunMode.RUN)
+    base = loader.load_configuration(config_name=config_name, overrides=choices, run_mode=RunMode.RUN)
     node = OmegaConf.select(base, parent) if parent else base
     return [str(k) for k in node if k != "hydra"] if isinstance(node, DictConfig) else []

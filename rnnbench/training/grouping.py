@@ -90,6 +90,9 @@ def why_alone(plan: Plan) -> str | None:
     trainer, model = plan.config["trainer"], plan.config["model"]
     if plan.engine == "torch":
         return f"{plan.job.model} is not made of our cells"
+    task = plan.task
+    if task.encoder or task.composition or task.pooling == "attention" or plan.dataset.spec.carries_state:
+        return f"models of {task.name} on {plan.dataset.name} are more than a backbone and a linear head"
     if model.get("bidirectional"):
         return "bidirectional layers run alone"
     if trainer["precision"] not in ("32", "64"):
@@ -106,8 +109,7 @@ def why_alone(plan: Plan) -> str | None:
 def _trial(plan: Plan) -> str | None:
     """Run the model alone and twice side by side on a few numbers: whether that works, and gives the same."""
     spec = plan.dataset.spec
-    seeds = (0, 1)
-    model = build_model(plan.backbone, spec, plan.task.output_size(spec), plan.task.pooling, seeds).train()
+    model = build_model(plan.backbone, spec, plan.task).train()
     x_BTI = torch.randn(2, 4, spec.input_size, generator=torch.Generator().manual_seed(0))
     lengths_B = torch.tensor([4, 3])
     random = torch.get_rng_state()

@@ -85,12 +85,12 @@ def make_plan(cfg: DictConfig, overrides: Sequence[str] = ()) -> Plan:
         raise Problems(lines)
     if not (name := config["model"].get("name")) or not isinstance(name, str):
         raise Problems([f"model.name={name}: must be a name, by which tables call the model"])
-    dataset = _build("dataset", config["dataset"])()
-    task = _build("task", config["task"])()
+    dataset = build_part("dataset", config["dataset"])()
+    task = build_part("task", config["task"])()
     if config["task"]["name"] != dataset.spec.task:
         raise Problems([f"task={config['task']['name']}: dataset {dataset.name} poses {dataset.spec.task}"])
     match = _solve_budget(config, dataset, task)
-    backbone = _build("model", config["model"])
+    backbone = build_part("model", config["model"])
     model = _meta(backbone, dataset, task, "model")
     optimizer, scheduler = _optimizer(config, model)
     _check_devices(config, dataset)
@@ -117,8 +117,8 @@ def make_plan(cfg: DictConfig, overrides: Sequence[str] = ()) -> Plan:
     )
 
 
-def _build(group: str, node: Mapping[str, Any]) -> Callable[..., Any]:
-    """A callable that builds the ``_target_`` of a group; its own ValueErrors become one line."""
+def build_part(group: str, node: Mapping[str, Any]) -> Callable[..., Any]:
+    """A callable that builds the ``_target_`` of a group from its ``node``; its ValueErrors become one line."""
     from hydra.utils import instantiate
 
     arguments = {k: v for k, v in node.items() if not (group == "model" and k == "name")}
@@ -142,7 +142,7 @@ def _build(group: str, node: Mapping[str, Any]) -> Callable[..., Any]:
 
 def _meta(backbone: Callable[..., Any], dataset: Any, task: Any, key: str) -> Any:
     try:
-        return build_model(backbone, dataset.spec, task.output_size(dataset.spec), task.pooling, device="meta")
+        return build_model(backbone, dataset.spec, task, device="meta")
     except ValueError as error:
         raise Problems([f"{key}: {error}"]) from error
 
@@ -155,7 +155,7 @@ def _solve_budget(config: dict[str, Any], dataset: Any, task: Any) -> Match | No
         raise Problems([f"budget.params={target}: model {config['model']['name']} has no hidden_size to solve for"])
 
     def count(hidden_size: int) -> int:
-        backbone = _build("model", {**config["model"], "hidden_size": hidden_size})
+        backbone = build_part("model", {**config["model"], "hidden_size": hidden_size})
         return count_parameters(_meta(backbone, dataset, task, "model"))["backbone"]
 
     try:
@@ -167,8 +167,8 @@ def _solve_budget(config: dict[str, Any], dataset: Any, task: Any) -> Match | No
 
 
 def _optimizer(config: dict[str, Any], model: Any) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
-    optimizer = partial(_build("optimizer", config["optimizer"]))
-    scheduler = None if config["scheduler"]["_target_"] is None else _build("scheduler", config["scheduler"])
+    optimizer = partial(build_part("optimizer", config["optimizer"]))
+    scheduler = None if config["scheduler"]["_target_"] is None else build_part("scheduler", config["scheduler"])
     trial = optimizer(list(model.parameters()))
     if scheduler is not None:
         _try_schedule(scheduler(trial), config["scheduler"]["_target_"])

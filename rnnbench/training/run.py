@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import traceback
@@ -19,7 +20,7 @@ from rnnbench.data.dataset import Splits
 from rnnbench.data.module import SequenceDataModule
 from rnnbench.data.seeding import derive
 from rnnbench.errors import UserError
-from rnnbench.models import build_model
+from rnnbench.models import PARTS, build_model
 from rnnbench.records.events import write_hparams_session
 from rnnbench.records.record import SCHEMA
 from rnnbench.records.store import RunDirectory, read_json, write_json
@@ -30,6 +31,7 @@ from rnnbench.training.devices import followers, quiet
 from rnnbench.training.plan import Plan, start_weights
 from rnnbench.training.provenance import PeakMemory, provenance
 
+ARTIFACTS = "artifacts.json"  # what a prediction needs beside the weights
 DOUBLE = {"32": "32-true", "64": "64-true"}
 
 
@@ -168,6 +170,8 @@ def assemble(
     stop.check()  # loading data may take long; whoever has asked to stop by now need not wait for it
     data = SequenceDataModule(plan.dataset, plan.job.seed, splits)
     data.setup()
+    kept = {"spec": dataclasses.asdict(plan.dataset.spec), "dataset": plan.dataset.artifacts()}
+    write_json(directory.path / ARTIFACTS, kept)
     selection = _selection(plan, directory, stop)
     last = directory.checkpoints / "last.ckpt"
     trainer = _trainer(plan, directory, selection, progress_bar)
@@ -224,8 +228,7 @@ def _extend_shorter_run(plan: Plan, directory: RunDirectory) -> None:
 def _module(plan: Plan) -> SequenceModule:
     trainer = plan.config["trainer"]
     spec, seed = plan.dataset.spec, plan.job.seed
-    seeds = derive(seed, "init", "backbone"), derive(seed, "init", "head")
-    model = build_model(plan.backbone, spec, plan.task.output_size(spec), plan.task.pooling, seeds)
+    model = build_model(plan.backbone, spec, plan.task, [derive(seed, "init", part) for part in PARTS])
     module = SequenceModule(
         model,
         plan.task,
@@ -317,6 +320,8 @@ def _baseline(plan: Plan, module: SequenceModule, data: SequenceDataModule) -> d
     if known is not None:
         return known
     constant = constant_outputs(plan.task, list(data.train_eval_dataloader()), plan.dataset.spec.per_step)
+    if constant is None:
+        return {}
     return evaluate(module, data.test_dataloader(), constant)
 
 

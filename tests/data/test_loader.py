@@ -166,3 +166,9 @@ def test_interrupted_iteration_leaves_nothing_behind():
     whole = epoch(loader, 0)
     list(islice(loader, 2))
     assert epoch(loader, 0) == whole
+
+
+def test_rows_that_follow_each_other_keep_their_order_and_number():
+    rows = torch.arange(6)[:, None, None]  # three streams, cut into two pieces each
+    loader = BatchLoader(Sequences(rows, rows[:, :, 0], streams=3), 4, seed=0, shuffle=True)
+    assert [batch.inputs_BTI.flatten().tolist() for batch in loader] == [[0, 1, 2], [3, 4, 5]]

@@ -1,5 +1,7 @@
 """The module against a training loop written out by hand."""
 
+from functools import partial
+
 import lightning as L
 import pytest
 import torch
@@ -9,8 +11,8 @@ from rnnbench.data.dataset import Sequences
 from rnnbench.data.loader import BatchLoader
 from rnnbench.data.spec import DataSpec
 from rnnbench.layers import TorchGRU
-from rnnbench.models import build_model
-from rnnbench.tasks import Regression
+from rnnbench.models import Embedding, build_model
+from rnnbench.tasks import Classification, Regression
 from rnnbench.tasks.module import Diverged, SequenceModule, evaluate
 
 SPEC = DataSpec("regression", 2, 1)
@@ -22,7 +24,7 @@ DATA = Sequences(
 
 def build(lr=0.1, **options):
     model = build_model(
-        lambda input_size, batch_first: TorchGRU(input_size, 3, batch_first=batch_first), SPEC, 1, "last", (1, 2)
+        lambda input_size, batch_first: TorchGRU(input_size, 3, batch_first=batch_first), SPEC, Regression(), (1, 2, 3)
     )
     return SequenceModule(model, Regression(), SPEC, lambda p: torch.optim.SGD(p, lr=lr), **options)
 
@@ -122,3 +124,74 @@ def test_evaluate_leaves_weights_and_metrics_alone():
     constant = evaluate(module, BatchLoader(DATA, 5, 0, shuffle=False), torch.tensor([0.5]))
     assert constant["mse"] == pytest.approx((DATA.targets - 0.5).square().mean().item(), rel=1e-5)
     assert evaluate(module, []) == {}
+
+
+# --- carried state
+
+STREAM = DataSpec("classification", 1, 5, per_step=True, carries_state=True, vocabulary=5)
+
+
+def cut(ids, streams, steps):
+    """Sequences of ``steps`` out of ``streams`` parallel halves of a long one, the next symbol as the target."""
+    rows = ids[: (len(ids) - 1) // streams * streams + 1]
+    inputs, targets = (part.view(streams, -1) for part in (rows[:-1], rows[1:]))
+    pieces = [(x, y) for x, y in zip(inputs.split(steps, 1), targets.split(steps, 1))]
+    return Sequences(
+        [row[:, None] for x, _ in pieces for row in x], [row for _, y in pieces for row in y], streams=streams
+    )
+
+
+def language_model(lr=0.5):
+    task = Classification(encoder=partial(Embedding, size=3))
+    model = build_model(
+        lambda input_size, batch_first: TorchGRU(input_size, 4, batch_first=batch_first), STREAM, task, (1, 2, 3)
+    )
+    return SequenceModule(model, task, STREAM, lambda p: torch.optim.SGD(p, lr=lr))
+
+
+IDS = torch.randint(0, 5, (61,), generator=torch.Generator().manual_seed(0))
+
+
+def test_state_goes_from_batch_to_batch_and_no_gradient_with_it():
+    data, module, plain = cut(IDS, 2, 7), language_model(), language_model()
+    loaders = BatchLoader(data, 99, 0, shuffle=True), BatchLoader(data, 1, 0, shuffle=True)
+    L.Trainer(
+        max_epochs=2,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    ).fit(module, *loaders)
+    weights = list(plain.model.parameters())
+    for _ in range(2):
+        state = None
+        for batch in BatchLoader(data, 99, 0, shuffle=False):
+            assert len(batch) == 2
+            x, _ = plain.model.encoder(batch.inputs_BTI, None)
+            y, state = plain.model.backbone(x, state)
+            state = state.detach()
+            loss = nn.functional.cross_entropy(plain.model.head(y).flatten(0, 1), batch.targets.flatten())
+            for p, g in zip(weights, torch.autograd.grad(loss, weights)):
+                p.data -= 0.5 * g
+    for ours, theirs in zip(module.model.parameters(), weights):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+    whole = Sequences(IDS[None, :-1, None], IDS[None, 1:])
+    one_stream = evaluate(module, BatchLoader(cut(IDS, 1, 9), 1, 0, shuffle=False))
+    assert one_stream == pytest.approx(evaluate(module, BatchLoader(whole, 1, 0, shuffle=False)), rel=1e-5)
+    assert module.series["valid/nll"][-1] == pytest.approx(
+        evaluate(module, BatchLoader(data, 1, 0, shuffle=False))["nll"], rel=1e-5
+    )
+
+
+def test_the_carried_state_is_in_the_checkpoint():
+    module, again, kept = language_model(), language_model(), {}
+    batches = list(BatchLoader(cut(IDS, 2, 7), 2, 0, shuffle=False))
+    module.scheduler = None
+    module.training_step(batches[0], 0)
+    module.on_save_checkpoint(kept)
+    again.on_load_checkpoint(kept)
+    again.load_state_dict(module.state_dict())
+    assert torch.equal(module.training_step(batches[1], 1), again.training_step(batches[1], 1))
+    assert not torch.equal(module.training_step(batches[1], 1), language_model().training_step(batches[1], 1))

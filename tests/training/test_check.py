@@ -59,7 +59,7 @@ MISTAKES = {
     "dataset=csv": "path=null: name the CSV file",
     "dataset=csv dataset.path=not_there.csv": "not_there.csv: cannot be read",
     "task=classification": "task=classification: dataset toy poses regression",
-    "task.pooling=first": "task.pooling='first': no such choice; choose one of last, max, mean",
+    "task.pooling=first": "task.pooling='first': no such choice; choose one of attention, last, max, mean",
     "dataset=digits task.loss=mse": "task.loss='mse': no such choice; choose one of sigmoid, softmax",
     "dataset=digits task.loss=sigmoid": "loss=sigmoid is for two classes; this dataset has 10",
     "optimizer.lr=-1": "Invalid learning rate: -1",

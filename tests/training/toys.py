@@ -8,6 +8,7 @@ import torch
 from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.seeding import derive
 from rnnbench.data.spec import DataSpec
+from rnnbench.errors import UserError
 
 NEEDED = ("name", "batch_size")
 
@@ -51,3 +52,20 @@ class DiesForSeed1(FailsForSeed1):
 
     def fail(self) -> None:
         os._exit(9)
+
+
+class Spoken(Toy):
+    """A toy that takes an input as text: the numbers of sequences of four steps; its answer is twice the sum."""
+
+    def artifacts(self) -> dict:
+        return {"factor": 2}
+
+    def read(self, source: str, artifacts: dict) -> Sequences:
+        try:
+            x_NTI = torch.tensor([float(number) for number in source.split()]).view(-1, 4, 2)
+        except ValueError as error:
+            raise UserError(f"{source!r} is not numbers") from error
+        return Sequences(x_NTI, torch.zeros(len(x_NTI), 1))
+
+    def answer(self, prediction: torch.Tensor, artifacts: dict) -> dict:
+        return {"sum": artifacts["factor"] * float(prediction)}

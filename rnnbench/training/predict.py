@@ -1,0 +1,101 @@
+"""``rnnbench predict``: a trained run's answer to a user's own input, from the run's directory alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from rnnbench.data.dataset import Dataset
+from rnnbench.data.loader import BatchLoader
+from rnnbench.data.spec import DataSpec
+from rnnbench.errors import UserError
+from rnnbench.models import build_model
+from rnnbench.records.store import RunDirectory, read_json
+from rnnbench.tasks.task import Task
+from rnnbench.training.check import locate
+from rnnbench.training.plan import build_part
+from rnnbench.training.run import ARTIFACTS
+
+OURS = "rnnbench."
+
+
+@dataclass
+class Trained:
+    """A finished run, ready to answer.
+
+    Attributes:
+        config: its configuration.
+        dataset: reads inputs and names answers; its files are not needed.
+        task: reads predictions off the model's outputs.
+        spec: of the data that it was trained on.
+        model: with the weights that its table shows, in evaluation mode.
+        artifacts: what ``dataset.artifacts`` kept.
+    """
+
+    config: dict[str, Any]
+    dataset: Dataset
+    task: Task
+    spec: DataSpec
+    model: Any
+    artifacts: dict[str, Any]
+
+    @torch.no_grad()
+    def predict(self, source: str) -> list[dict[str, Any]]:
+        """An answer for each sequence of ``source``, a file or the input itself. Raises ``UserError``."""
+        sequences = self.dataset.read(source, self.artifacts)
+        answers: list[dict[str, Any]] = []
+        for batch in BatchLoader(sequences, self.dataset.eval_batch_size, 0, shuffle=False, bucket=False):
+            predictions = self.task.predictions(self.model.run(batch), batch, self.spec.per_step)
+            answers += [self.dataset.answer(prediction, self.artifacts) for prediction in predictions]
+        return answers
+
+
+def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
+    """The trained model of a run directory.
+
+    Args:
+        folder: of a finished run.
+        modules: of the user's own that its configuration may name; importing one runs its code.
+
+    Raises:
+        UserError: the folder holds no finished run, or names a class of another module.
+    """
+    directory = RunDirectory(folder)
+    record, weights = directory.result(), directory.checkpoints / "selected.ckpt"
+    kept = read_json(folder / ARTIFACTS)
+    if record is None or kept is None or not weights.exists():
+        raise UserError(f"{folder}: not the directory of a finished run (result.json, {ARTIFACTS}, selected.ckpt)")
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    for group in ("dataset", "task", "model"):
+        check_targets(config[group], modules)
+    parts = {group: build_part(group, config[group]) for group in ("dataset", "task", "model")}
+    task, spec = parts["task"](), DataSpec(**kept["spec"])
+    model = build_model(parts["model"], spec, task)
+    state = torch.load(weights, map_location="cpu", weights_only=True)["state_dict"]
+    model.load_state_dict({name.removeprefix("model."): value.float() for name, value in state.items()})
+    return Trained(config, parts["dataset"](), task, spec, model.eval(), kept["dataset"])
+
+
+def check_targets(node: Mapping[str, Any], modules: Sequence[str]) -> None:
+    """Refuse classes that a run directory names from outside of rnnbench, unless the user has named their module.
+
+    Raises:
+        UserError: for the first of them.
+    """
+    target = str(node.get("_target_") or "")
+    module = target.rpartition(".")[0]
+    if target and not _ours(target) and module not in modules:
+        raise UserError(f"_target_={target}: its code would run here; if you trust it, add --module {module}")
+    for value in node.values():
+        if isinstance(value, Mapping):
+            check_targets(value, modules)
+
+
+def _ours(target: str) -> bool:
+    """Whether the class is of rnnbench, and not something else that one of its modules imports."""
+    return target.startswith(OURS) and str(locate(target).__module__).startswith(OURS)
