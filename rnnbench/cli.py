@@ -7,10 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from rnnbench import __version__
 from rnnbench.errors import UserError
+
+if TYPE_CHECKING:
+    from rnnbench.training.command import Outcome
 
 COMPLETION = """\
 _rnnbench() {
@@ -45,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"rnnbench {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("train", add_help=False, help="train one run, or with -m a sweep: model=gru dataset=jsb seed=3")
+    commands.add_parser("search", add_help=False, help="draw configurations by Optuna: 'optimizer.lr=interval(0,1)'")
     for name, text in (
         ("status", "the state of every job of a sweep"),
         ("table", "the comparison table, from records alone"),
@@ -98,7 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 1 when a job failed, 2 for a mistake of the user, 130 when stopped."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _train(arguments[1:]) if arguments[:1] == ["train"] else _other(arguments)
+        own = {"train": _train, "search": _search}.get("".join(arguments[:1]))
+        code = own(arguments[1:]) if own else _other(arguments)
         sys.stdout.flush()
         return code
     except UserError as error:
@@ -118,7 +123,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _train(arguments: list[str]) -> int:
     from rnnbench.training.command import main as train
 
-    outcome = train(arguments)
+    return _concluded(train(arguments))
+
+
+def _search(arguments: list[str]) -> int:
+    parser = Parser(prog="rnnbench search", description="Draw configurations by Optuna; every trial is a run.")
+    parser.add_argument("overrides", nargs="+", help="'optimizer.lr=tag(log,interval(1e-4,1e-1))' model=lstm,gru ...")
+    parser.add_argument("--trials", type=_count, default=20, help="how many in all, over all launches (default: 20)")
+    parser.add_argument("--sampler", choices=("tpe", "random"), default="tpe")
+    parser.add_argument("--prune", action="store_true", help="stop trials that fall behind the median on validation")
+    parser.add_argument("--config-dir", type=Path, help="your own configurations, as for `train`")
+    if {"-h", "--help"} & set(arguments):
+        parser.print_help()
+        return 0
+    from rnnbench.training.search import main as search
+
+    return _concluded(search(arguments, parser))
+
+
+def _concluded(outcome: Outcome) -> int:
     if outcome.sweep is None:
         return outcome.code
     from rnnbench.results.summary import conclude
@@ -253,7 +276,7 @@ def _reproduce(args: argparse.Namespace) -> int:
 
 
 def _completion(args: argparse.Namespace) -> int:
-    print(COMPLETION % " ".join(sorted(["train", *_COMMANDS])))
+    print(COMPLETION % " ".join(sorted(["train", "search", *_COMMANDS])))
     return 0
 
 

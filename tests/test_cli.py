@@ -31,6 +31,7 @@ COMMANDS = [
     "bench",
     "reproduce",
     "completion",
+    "search",
 ]
 HEAVY = ("torch", "lightning", "hydra", "pandas", "matplotlib", "tensorboard", "sklearn")
 

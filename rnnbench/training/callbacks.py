@@ -82,6 +82,9 @@ class StopFlag:
         if self.signal is not None:
             raise Interrupted(signal.Signals(self.signal).name)
 
+    def seen(self, epoch: int, value: float) -> None:
+        """Told the validation value that selects, after each epoch that has one; may raise :class:`Interrupted`."""
+
 
 class ExactResume(Callback):
     """Makes a resumed run equal the uninterrupted one, bit for bit on the same machine and thread count.
@@ -177,6 +180,8 @@ class Selection(Checkpoint):
         if last or stopped or (trainer.current_epoch + 1) % self.every == 0:
             self._save_all(trainer)
         self.stop.check()
+        if value is not None:
+            self.stop.seen(trainer.current_epoch + 1, value)
 
     def on_exception(self, trainer: L.Trainer, module: L.LightningModule, exception: BaseException) -> None:
         """An interrupted epoch is saved where it stands.

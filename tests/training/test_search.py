@@ -1,0 +1,103 @@
+"""Searches on a toy: taken up again without repeating a trial, pruned, and whatever a trial does."""
+
+import json
+from pathlib import Path
+
+import optuna
+import pytest
+
+from rnnbench.cli import main
+from rnnbench.records.load import load_runs
+from rnnbench.training.callbacks import Interrupted
+from rnnbench.training.search import SEARCHES, Watch
+
+HERE = Path(__file__).parent
+RANGE = "optimizer.lr=tag(log,interval(1e-3,1e-1))"
+
+
+@pytest.fixture
+def search(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(HERE))
+
+    def call(*words, trials=3, more=()):
+        common = [
+            "dataset=toy",
+            "model=gru",
+            "model.hidden_size=3",
+            "trainer.max_epochs=2",
+            f"paths.runs_dir={tmp_path}",
+        ]
+        return main(["search", *common, *words, "--config-dir", str(HERE / "conf"), "--trials", str(trials), *more])
+
+    return call
+
+
+def study(folder):
+    (journal,) = (folder / SEARCHES).glob("*/journal.log")
+    backend = optuna.storages.journal.JournalFileBackend(str(journal))
+    return optuna.load_study(study_name="search", storage=optuna.storages.JournalStorage(backend))
+
+
+def test_more_trials_go_on_and_every_trial_is_a_run(search, tmp_path, capsys):
+    assert search(RANGE, trials=2) == 0
+    first = [t.params for t in study(tmp_path).trials]
+    assert search(RANGE, trials=4) == 0
+    out = capsys.readouterr().out
+    trials = study(tmp_path).trials
+    assert [t.params for t in trials][:2] == first
+    assert len({t.params["optimizer.lr"] for t in trials}) == 4
+    runs = load_runs(tmp_path / "runs")
+    values = sorted(run.metric("valid", "mse") for run in runs)
+    assert sorted(t.value for t in trials) == values
+    assert f"best:        valid mse {values[0]:.4g}" in out.splitlines()[-4]
+    again = next(line for line in reversed(out.splitlines()) if line.startswith("again:"))
+    assert f"optimizer.lr={min(trials, key=lambda t: t.value).params['optimizer.lr']:.6g}" in again
+    assert search(RANGE, trials=4) == 0
+    assert len(study(tmp_path).trials) == 4
+
+
+def test_a_trial_that_was_cut_off_is_continued_not_drawn_again(search, tmp_path, monkeypatch, capsys):
+    seen = []
+
+    def ctrl_c(watch):
+        seen.append(watch)
+        if len(seen) == 8:
+            raise Interrupted("SIGINT")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Watch, "check", ctrl_c)
+        assert search(RANGE, trials=3) == 130
+    assert "interrupted; the same command goes on" in capsys.readouterr().out
+    before = study(tmp_path).trials
+    assert before[-1].state is optuna.trial.TrialState.RUNNING
+    assert search(RANGE, trials=3) == 0
+    after = study(tmp_path).trials
+    assert [t.params for t in after][: len(before)] == [t.params for t in before]
+    assert len(after) == 3
+    attempts = sorted(json.loads(p.read_text())["attempts"] for p in tmp_path.glob("runs/*/attempts.json"))
+    assert attempts == [1, 1, 2]
+
+
+def test_the_pruner_stops_a_trial_whose_state_is_kept(search, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(optuna.trial.Trial, "should_prune", lambda trial: trial.number == 1)
+    assert search(RANGE, trials=3, more=["--prune"]) == 0
+    assert "pruned after 1 epochs" in capsys.readouterr().out
+    assert [t.state.name for t in study(tmp_path).trials] == ["COMPLETE", "PRUNED", "COMPLETE"]
+    assert sorted(run.status for run in load_runs(tmp_path / "runs"))[:2] == ["finished", "finished"]
+    assert len(list(tmp_path.glob("runs/*/checkpoints/last.ckpt"))) == 3
+
+
+def test_failed_and_diverged_trials_are_kept(search, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RNNBENCH_TEST_MENDED", str(tmp_path / "never"))
+    assert search("seed=1,0", "dataset._target_=toys.FailsForSeed1", trials=4, more=["--sampler", "random"]) == 1
+    states = {t.params["seed"]: t.state.name for t in study(tmp_path).trials}
+    assert states == {"1": "FAIL", "0": "COMPLETE"}
+    assert "failed: ZeroDivisionError: on purpose" in capsys.readouterr().out
+
+
+def test_all_mistakes_come_before_the_first_trial(search, tmp_path, capsys):
+    assert search("model.hidden_size=range(0,9,4)", "optimizer.lr=interval(-1,1)") == 2
+    err = capsys.readouterr().err
+    assert "hidden_size" in err
+    assert "rnnbench: " in err
+    assert not (tmp_path / SEARCHES).exists()
