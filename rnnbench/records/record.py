@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 SCHEMA = 1
 SPLITS = ("train", "valid", "test")
@@ -59,6 +59,7 @@ class Record(TypedDict):
     budget: dict[str, Any] | None
     attempts: int
     hparams: dict[str, Any]  # flat, "optimizer.lr": 0.001: what tables and TensorBoard show
+    hardware: NotRequired[str]  # processor or CUDA device of the last attempt; absent in older records
 
 
 _NUMBER = (int, float)
@@ -76,6 +77,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "seconds": _NUMBER,
     "steps_per_second": (*_NUMBER, _NONE),
 }
+_OPTIONAL: dict[str, tuple[type, ...]] = {"hardware": (str,)}
 
 
 def validate(record: Mapping[str, Any]) -> None:
@@ -84,14 +86,16 @@ def validate(record: Mapping[str, Any]) -> None:
     Raises:
         ValueError: one line that names the first key that is missing, unknown or of the wrong type or value.
     """
-    for key, types in _TYPES.items():
+    for key, types in (_TYPES | _OPTIONAL).items():
         if key not in record:
+            if key in _OPTIONAL:
+                continue
             raise ValueError(f"record: {key!r} is missing")
         value = record[key]
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             allowed = " or ".join("null" if t is _NONE else t.__name__ for t in types)
             raise ValueError(f"record: {key}={value!r} must be {allowed}")
-    unknown = sorted(set(record) - set(_TYPES))
+    unknown = sorted(set(record) - set(_TYPES) - set(_OPTIONAL))
     if unknown:
         raise ValueError(f"record: unknown key {unknown[0]!r}")
     if record["schema"] != SCHEMA:

@@ -28,7 +28,7 @@ from rnnbench.tasks.task import constant_outputs
 from rnnbench.training.callbacks import ExactResume, Interrupted, Selection, StopFlag
 from rnnbench.training.devices import followers, quiet
 from rnnbench.training.plan import Plan, start_weights
-from rnnbench.training.provenance import PeakMemory, provenance
+from rnnbench.training.provenance import PeakMemory, device_name, provenance
 
 DOUBLE = {"32": "32-true", "64": "64-true"}
 
@@ -92,6 +92,7 @@ def conclude(
         "baseline": _baseline(plan, parts.module, parts.data),
         "peak_memory_bytes": memory(),
         "attempts": attempts,
+        "hardware": device_name(parts.trainer.strategy.root_device),
     }
     if plan.config["logger"]["tensorboard"]:
         final = {f"test/{name}": metrics.get("test", {}).get(name) for name in plan.task.modes}
