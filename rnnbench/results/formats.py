@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +56,16 @@ def to_markdown(table: Table) -> str:
     header, body = printed(table)
     lines = [header, ["---"] + ["---:"] * (len(header) - 1)]
     lines += [[f"**{cell.text}**" if cell.best else cell.text for cell in row] for row in body]
-    rows = ["| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines]
-    return "\n".join([*rows, "", *(f"- {note}" for note in table.notes)])
+    return "\n".join([_lines(lines), "", *(f"- {note}" for note in table.notes)])
+
+
+def markdown_rows(lines: Sequence[Sequence[str]]) -> str:
+    """A plain table: a header and its rows, the first column to the left and the others to the right."""
+    return _lines([lines[0], ["---"] + ["---:"] * (len(lines[0]) - 1), *lines[1:]])
+
+
+def _lines(lines: Iterable[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
 
 
 def to_latex(table: Table) -> str:
