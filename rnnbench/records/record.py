@@ -62,6 +62,7 @@ class Record(TypedDict):
     hardware: NotRequired[str]  # processor or CUDA device of the last attempt; absent in older records
 
 
+_OPTIONAL = {"hardware"}  # which records of earlier versions lack
 _NUMBER = (int, float)
 _NONE = type(None)
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -74,10 +75,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("hidden_size", "state_size", "peak_memory_bytes"), (int, _NONE)),
     **dict.fromkeys(("baseline", "budget"), (dict, _NONE)),
     "overrides": (list,),
+    "hardware": (str,),
     "seconds": _NUMBER,
     "steps_per_second": (*_NUMBER, _NONE),
 }
-_OPTIONAL: dict[str, tuple[type, ...]] = {"hardware": (str,)}
 
 
 def validate(record: Mapping[str, Any]) -> None:
@@ -86,16 +87,16 @@ def validate(record: Mapping[str, Any]) -> None:
     Raises:
         ValueError: one line that names the first key that is missing, unknown or of the wrong type or value.
     """
-    for key, types in (_TYPES | _OPTIONAL).items():
+    for key, types in _TYPES.items():
+        if key in _OPTIONAL and key not in record:
+            continue
         if key not in record:
-            if key in _OPTIONAL:
-                continue
             raise ValueError(f"record: {key!r} is missing")
         value = record[key]
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             allowed = " or ".join("null" if t is _NONE else t.__name__ for t in types)
             raise ValueError(f"record: {key}={value!r} must be {allowed}")
-    unknown = sorted(set(record) - set(_TYPES) - set(_OPTIONAL))
+    unknown = sorted(set(record) - set(_TYPES))
     if unknown:
         raise ValueError(f"record: unknown key {unknown[0]!r}")
     if record["schema"] != SCHEMA:
