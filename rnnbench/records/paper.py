@@ -58,11 +58,12 @@ class Paper:
         Raises:
             UserError: a name that no table has.
         """
-        known = {name for table in self.tables for name in (*table.rows, *table.cols)}
+        rows = {name for table in self.tables for name in table.rows}
+        cols = {name for table in self.tables for name in table.cols}
         for name in names:
-            if name not in known:
-                raise UserError(f"--only {name}: no row or column of {self.name}; {nearest(name, known)}")
-        return replace(self, tables=tuple(table.only(names) for table in self.tables)) if names else self
+            if name not in rows | cols:
+                raise UserError(f"--only {name}: no row or column of {self.name}; {nearest(name, rows | cols)}")
+        return replace(self, tables=tuple(t.only(rows & set(names), cols & set(names)) for t in self.tables))
 
 
 def load_paper(folder: Path) -> Paper:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -89,12 +89,11 @@ class PaperTable:
         search = self.search and self.search.shortened(int(quick["draws"]))
         return replace(self, search=search, seeds=self.seeds[: int(quick["seeds"])], last=tuple(quick["overrides"]))
 
-    def only(self, names: Sequence[str]) -> PaperTable:
-        """The rows and columns among ``names``; all rows (or columns) where none of them is named."""
-        rows = {k: v for k, v in self.rows.items() if k in names} or self.rows
-        cols = {k: v for k, v in self.cols.items() if k in names} or self.cols
-        nothing = not any(name in self.rows or name in self.cols for name in names)
-        return replace(self, rows={} if nothing else rows, cols=cols)
+    def only(self, rows: Collection[str], cols: Collection[str]) -> PaperTable:
+        """Those of its rows and columns that are among ``rows`` and ``cols``; all of them where there are none."""
+        kept_rows = {name: value for name, value in self.rows.items() if name in rows or not rows}
+        kept_cols = {name: value for name, value in self.cols.items() if name in cols or not cols}
+        return replace(self, rows=kept_rows, cols=kept_cols)
 
     def overrides(self, row: str, col: str) -> list[str]:
         """What all runs of a cell have in common."""

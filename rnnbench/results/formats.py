@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rnnbench.errors import UserError, nearest
+from rnnbench.results.published import Published
 from rnnbench.results.statistics import Interval
 from rnnbench.results.table import COSTS, Cell, Table
 
@@ -201,9 +202,13 @@ def _published_texts(cell: Cell) -> list[Text]:
     if number is None:
         return [Text(NOTHING)] * 3
     difference = NOTHING if cell.interval is None else f"{cell.interval.mean - number.value:+.2g}"
+    return [Text(published_text(number)), Text(difference), Text(_verdict_text(cell))]
+
+
+def published_text(number: Published) -> str:
+    """As many digits as the paper printed."""
     decimals = max(0, round(-math.log10(2 * number.rounding))) if number.rounding else None
-    printed_value = f"{number.value:g}" if decimals is None else f"{number.value:.{decimals}f}"
-    return [Text(printed_value), Text(difference), Text(_verdict_text(cell))]
+    return f"{number.value:g}" if decimals is None else f"{number.value:.{decimals}f}"
 
 
 def _verdict_text(cell: Cell) -> str:

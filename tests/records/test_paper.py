@@ -33,7 +33,8 @@ def test_what_a_table_does_not_say_holds_for_all(tmp_path):
 def test_only_takes_names_of_any_table_and_refuses_others(tmp_path):
     paper = write(tmp_path / "two", {**DECLARED, "tables": [{}, {**SECOND, "published": {"values": []}}]})
     assert [len(table.places) for table in paper.only(["copy"]).tables] == [0, 2]
-    assert paper.only([]) is paper
+    assert [table.places for table in paper.only(["copy", "lstm"]).tables] == [[], [("lstm", "copy")]]
+    assert paper.only([]) == paper
     with pytest.raises(UserError, match="--only lstn: no row or column of two; did you mean lstm"):
         paper.only(["lstn"])
 

@@ -89,7 +89,12 @@ def test_the_baseline_is_the_one_that_the_runs_recorded(table, runs):
 
 
 def test_a_diverged_run_and_a_single_one_decide_nothing(table, runs, make):
-    (one,) = judge(table({"a": "gru", "says": "better", "b": "lstm"}), [*runs[:10], ])
+    (one,) = judge(
+        table({"a": "gru", "says": "better", "b": "lstm"}),
+        [
+            *runs[:10],
+        ],
+    )
     assert one.outcome == "supported"
     diverged = make.run(model="gru", seed=9, status="diverged", metrics={})
     (one,) = judge(table({"a": "gru", "says": "better", "b": "lstm"}), [*runs, diverged])
