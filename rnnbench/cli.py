@@ -87,8 +87,10 @@ def build_parser() -> argparse.ArgumentParser:
     paper.add_argument("--workers", type=_count, default=1, help="runs side by side, one thread each")
     paper.add_argument("--config-dir", type=Path, help="your own configurations, as for `train`")
     papers = commands.add_parser("papers", help="every paper: what came back, what not, what is left and its hours")
-    papers.add_argument("--write", action="store_true", help="write the page of all papers and the front page's list")
-    papers.add_argument("--check", action="store_true", help="fail where a page or table is not what the records give")
+    papers.add_argument(
+        "--write", action="store_true", help="make every page and picture again from the committed records"
+    )
+    papers.add_argument("--check", action="store_true", help="fail where a page is not what the records give")
     completion = commands.add_parser("completion", help='for your shell: eval "$(rnnbench completion bash)"')
     completion.add_argument("shell", choices=("bash",))
     return parser
@@ -250,21 +252,17 @@ def _reproduce(args: argparse.Namespace) -> int:
 
 def _papers(args: argparse.Namespace) -> int:
     from rnnbench.records.paper import load_papers
-    from rnnbench.results.paper import check_table
-    from rnnbench.results.papers import check_front, listing, summaries, write_front
-    from rnnbench.results.ranks import check_page, write_page
-    from rnnbench.training.compose import packaged
+    from rnnbench.results.papers import check_pages, listing, summaries, write_pages
+    from rnnbench.training.compose import is_installed, packaged
 
     folder = packaged("experiments")
-    papers, front = load_papers(folder), folder.parent / "README.md"
+    papers = load_papers(folder)
     if args.write:
-        write_page(papers, folder)
-        write_front(papers, front)
+        if is_installed(folder):
+            raise UserError("--write: the pages of an installed rnnbench stay as they are; use a checkout")
+        write_pages(papers, folder)
     if args.check:
-        for paper in papers:
-            check_table(paper)
-        check_page(papers, folder)
-        check_front(papers, front)
+        check_pages(papers, folder)
     print(listing(summaries(papers)))
     return 0
 

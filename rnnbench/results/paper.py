@@ -150,7 +150,7 @@ def _difference(one: Judged) -> str:
     if one.difference is None:
         return NOTHING
     if one.claim.scale == "log":
-        return f"x {one.difference.mean:.3g} ({one.difference.lo:.3g} to {one.difference.hi:.3g})"
+        return f"x {one.difference.mean:.4g} ({one.difference.lo:.4g} to {one.difference.hi:.4g})"
     return interval_text(one.difference)
 
 

@@ -14,10 +14,13 @@ from rnnbench.records.record import Run
 from rnnbench.records.series import read_runs
 from rnnbench.results.claims import NOT_RUN, judge
 from rnnbench.results.formats import NOTHING, markdown_rows
-from rnnbench.results.paper import hours_text, replace_between, results
+from rnnbench.results.paper import check_table, hours_text, replace_between, results, write_digest, write_table
+from rnnbench.results.pictures import draw_pictures
+from rnnbench.results.ranks import blocks, draw_ranks, ranks_drawn, section
 from rnnbench.results.verdict import BETTER, REPRODUCED, WORSE
 
 MARK = "papers"
+PAGE = "README.md"
 OTHER = "no verdict"
 
 
@@ -94,7 +97,6 @@ def listing(found: Sequence[Summary], link: str = "{name}") -> str:
 
 def _numbers(one: Summary) -> list[str]:
     claims = [one.claims.get(kind, 0) for kind in ("supported", "contradicted", "undecided", NOT_RUN)]
-    to_go = f"{hours_text(one.hours_left)} ({one.runs_left} runs)" if one.runs_left else NOTHING
     return [
         str(one.verdicts.get(REPRODUCED, 0)),
         f"{one.verdicts.get(BETTER, 0)} / {one.verdicts.get(WORSE, 0)}",
@@ -102,13 +104,55 @@ def _numbers(one: Summary) -> list[str]:
         str(one.verdicts.get(NOT_RUN, 0)),
         " / ".join(map(str, claims)) if sum(claims) else NOTHING,
         hours_text(one.hours),
-        f"{to_go}, {one.unmeasured} cells not measured" if one.unmeasured else to_go,
+        _to_go(one),
     ]
+
+
+def _to_go(one: Summary) -> str:
+    if not one.runs_left:
+        return NOTHING
+    hours = f"{hours_text(one.hours_left)} ({one.runs_left} runs)" if one.hours_left else f"{one.runs_left} runs"
+    return f"{hours}, {one.unmeasured} cells not measured" if one.unmeasured else hours
 
 
 def front_listing(papers: Sequence[Paper]) -> str:
     """The list as it stands on the front page."""
     return listing(summaries(papers), "[{name}](experiments/{name}/README.md)")
+
+
+def write_pages(papers: Sequence[Paper], folder: Path) -> None:
+    """Make every paper's page and pictures, the page of all papers and the front page's parts again."""
+    front = folder.parent / "README.md"
+    for paper in papers:
+        runs = read_runs(paper.folder / ARCHIVE)
+        write_table(paper, runs, paper.folder / "README.md")
+        draw_pictures(paper, runs, paper.folder)
+        write_digest(paper, runs, front)
+    (folder / PAGE).write_text(page(papers), encoding="utf-8")
+    draw_ranks(blocks(papers), folder)
+    write_front(papers, front)
+
+
+def check_pages(papers: Sequence[Paper], folder: Path) -> None:
+    """Compare all of them with the records.
+
+    Raises:
+        UserError: one differs.
+    """
+    for paper in papers:
+        check_table(paper)
+    check_front(papers, folder.parent / "README.md")
+    path = folder / PAGE
+    whole = path.exists() and path.read_text(encoding="utf-8") == page(papers)
+    if not whole or not ranks_drawn(blocks(papers), folder):
+        raise UserError(f"{path} is not what the records of the papers give; run `rnnbench papers --write`")
+
+
+def page(papers: Sequence[Paper]) -> str:
+    """The page of all papers, in Markdown."""
+    parts = ["# Papers", "Made by `rnnbench papers --write` from the committed records; not edited."]
+    parts += [listing(summaries(papers), "[{name}]({name}/README.md)"), "## LSTM or GRU?", section(blocks(papers))]
+    return "\n\n".join(parts)
 
 
 def write_front(papers: Sequence[Paper], page: Path) -> None:

@@ -48,14 +48,14 @@ def draw_pictures(paper: Paper, runs: Sequence[Run], folder: Path) -> None:
         path = folder / name
         if name not in names:
             path.unlink(missing_ok=True)
-        elif not _is_of(path, _sum(name, paper, runs)):
+        elif not is_of(path, _sum(name, paper, runs)):
             _DRAW[name](_panels(paper, runs), path, _sum(name, paper, runs))
 
 
 def check_pictures(paper: Paper, runs: Sequence[Run]) -> list[Path]:
     """The pictures of the paper that are missing, or were drawn from something else."""
     return [
-        paper.folder / name for name in drawn(paper, runs) if not _is_of(paper.folder / name, _sum(name, paper, runs))
+        paper.folder / name for name in drawn(paper, runs) if not is_of(paper.folder / name, _sum(name, paper, runs))
     ]
 
 
@@ -75,7 +75,8 @@ def canvas(width: float, height: float) -> Any:
     return figure
 
 
-def _is_of(path: Path, digest: str) -> bool:
+def is_of(path: Path, digest: str) -> bool:
+    """Whether the picture there shows what has this sum."""
     return path.exists() and digest.encode() in path.read_bytes()
 
 

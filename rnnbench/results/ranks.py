@@ -16,19 +16,18 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from rnnbench.errors import UserError
 from rnnbench.records.paper import ARCHIVE, Paper
 from rnnbench.records.series import read_runs
 from rnnbench.results.compare import appearances
 from rnnbench.results.formats import NOTHING, interval_text, markdown_rows
 from rnnbench.results.paper import results
-from rnnbench.results.pictures import canvas, save
+from rnnbench.results.pictures import canvas, is_of, save
 from rnnbench.results.statistics import ALPHA, Interval
 from rnnbench.results.table import Cell
 
 CORE = ("tanh", "lstm", "gru")  # rows that papers have in common; a block without one of them is not ranked
+LEAST = 3  # blocks of which ranks are shown
 PICTURE = "ranks.png"
-PAGE = "README.md"
 
 
 @dataclass(frozen=True)
@@ -84,11 +83,11 @@ def mean_ranks(found: Sequence[Block]) -> dict[str, float]:
 
 
 def friedman_p(found: Sequence[Block]) -> float | None:
-    """P value of equal ranks; None for fewer than three blocks, of which it can say nothing."""
+    """P value of equal ranks; None for too few blocks."""
     from scipy.stats import friedmanchisquare
 
     values = [[_mean(b.cells[row]) * (1 if b.cells[row].mode == "min" else -1) for row in CORE] for b in ranked(found)]
-    return float(friedmanchisquare(*zip(*values)).pvalue) if len(values) > 2 else None
+    return float(friedmanchisquare(*zip(*values)).pvalue) if len(values) >= LEAST else None
 
 
 def critical_difference(models: int, count: int) -> float:
@@ -99,36 +98,23 @@ def critical_difference(models: int, count: int) -> float:
     return float(q * math.sqrt(models * (models + 1) / (6 * count)))
 
 
-def page(papers: Sequence[Paper]) -> str:
-    """The page of all papers, in Markdown."""
-    from rnnbench.results.papers import listing, summaries
-
-    found = blocks(papers)
-    parts = ["# Papers\n", "Made by `rnnbench papers --write` from the committed records; not edited.\n"]
-    parts += [listing(summaries(papers), "[{name}]({name}/README.md)") + "\n", "## LSTM or GRU?\n"]
-    parts += [_where(found) + "\n"] if found else ["Nothing has been run yet.\n"]
-    if ranked(found):
-        parts += [_ranks(found) + "\n", f"![Mean rank against cost]({PICTURE})\n"]
-    return "\n".join(parts)
+def section(found: Sequence[Block]) -> str:
+    """What the blocks say, in Markdown, and the link to their picture."""
+    parts = [_where(found)] if found else ["Nothing has been run yet."]
+    if len(ranked(found)) >= LEAST:
+        parts += [_ranks(found), f"![Mean rank against cost]({PICTURE})"]
+    return "\n\n".join(parts) + "\n"
 
 
-def write_page(papers: Sequence[Paper], folder: Path) -> None:
-    """Write the page and its picture into ``folder``."""
-    (folder / PAGE).write_text(page(papers), encoding="utf-8")
-    found = blocks(papers)
-    if ranked(found) and not _drawn(folder, found):
+def draw_ranks(found: Sequence[Block], folder: Path) -> None:
+    """Draw the picture, unless it is there, of these very blocks."""
+    if not ranks_drawn(found, folder):
         _draw(found, folder / PICTURE)
 
 
-def check_page(papers: Sequence[Paper], folder: Path) -> None:
-    """Compare the page and its picture with the records.
-
-    Raises:
-        UserError: they differ.
-    """
-    path, found = folder / PAGE, blocks(papers)
-    if not path.exists() or path.read_text(encoding="utf-8") != page(papers) or not _drawn(folder, found):
-        raise UserError(f"{path} is not what the records of the papers give; run `rnnbench papers --write`")
+def ranks_drawn(found: Sequence[Block], folder: Path) -> bool:
+    """Whether the picture was drawn from these blocks, or there is nothing to draw."""
+    return len(ranked(found)) < LEAST or is_of(folder / PICTURE, _sum(found))
 
 
 def _mean(cell: Cell) -> float:
@@ -159,7 +145,7 @@ def _ranks(found: Sequence[Block]) -> str:
         lines.append([row, f"{means[row]:.2f}", f"{first} of {count}", f"{_relative_cost(found, row):.2f}"])
     difference = critical_difference(len(CORE), count)
     text = f"Over {count} data sets; ranks further apart than {difference:.2f} differ at 5 % (Nemenyi)"
-    text += f"; Friedman p = {p:.2g}." if p is not None else "; too few for Friedman's test."
+    text += f"; Friedman p = {p:.2g}." if p is not None else "."
     return f"{markdown_rows(lines)}\n\n{text} Seconds: geometric mean, at the sizes of the tables."
 
 
@@ -171,11 +157,6 @@ def _relative_cost(found: Sequence[Block], row: str) -> float:
 def _sum(found: Sequence[Block]) -> str:
     shown = [[b.paper, b.col, b.ranks(CORE), [b.seconds(row) for row in CORE]] for b in ranked(found)]
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
-
-
-def _drawn(folder: Path, found: Sequence[Block]) -> bool:
-    picture = folder / PICTURE
-    return not ranked(found) or (picture.exists() and _sum(found).encode() in picture.read_bytes())
 
 
 def _draw(found: Sequence[Block], path: Path) -> None:
