@@ -24,7 +24,7 @@ class Estimate:
         row: of the table.
         col: of the table.
         steps: of a run, at most.
-        seconds_per_step: of training alone.
+        seconds_per_step: of the processor, for training alone.
         hardware: on which that was measured.
     """
 

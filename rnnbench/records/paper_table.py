@@ -62,7 +62,8 @@ class PaperTable:
         published: numbers of the paper, as ``results.published`` reads them, each with its ``split``.
         claims: statements of the paper, as ``results.claims`` reads them.
         ranked: whether the table counts in the ranks over papers.
-        last: overrides after all others: those of the quick form.
+        small: overrides of the quick form, beside the paper's.
+        last: overrides after all others: those of the quick form, in it.
     """
 
     title: str
@@ -77,6 +78,7 @@ class PaperTable:
     published: tuple[Mapping[str, Any], ...] = ()
     claims: tuple[Mapping[str, Any], ...] = ()
     ranked: bool = True
+    small: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
 
     @property
@@ -87,7 +89,8 @@ class PaperTable:
     def shortened(self, quick: Mapping[str, Any]) -> PaperTable:
         """The quick form: fewer draws and seeds, a shorter training."""
         search = self.search and self.search.shortened(int(quick["draws"]))
-        return replace(self, search=search, seeds=self.seeds[: int(quick["seeds"])], last=tuple(quick["overrides"]))
+        last = (*quick["overrides"], *self.small)
+        return replace(self, search=search, seeds=self.seeds[: int(quick["seeds"])], last=last)
 
     def only(self, rows: Collection[str], cols: Collection[str]) -> PaperTable:
         """Those of its rows and columns that are among ``rows`` and ``cols``; all of them where there are none."""

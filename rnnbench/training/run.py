@@ -172,7 +172,7 @@ def assemble(
     selection = _selection(plan, directory, stop)
     last = directory.checkpoints / "last.ckpt"
     trainer = _trainer(plan, directory, selection, progress_bar)
-    return Parts(data, _module(plan), selection, trainer, last if last.exists() else None)
+    return Parts(data, build_module(plan), selection, trainer, last if last.exists() else None)
 
 
 def open_run(plan: Plan, directory: RunDirectory) -> int:
@@ -222,7 +222,8 @@ def _extend_shorter_run(plan: Plan, directory: RunDirectory) -> None:
             os.replace(temporary, directory.checkpoints / name)
 
 
-def _module(plan: Plan) -> SequenceModule:
+def build_module(plan: Plan) -> SequenceModule:
+    """The module of a run, with the weights that it starts from."""
     trainer = plan.config["trainer"]
     spec, seed = plan.dataset.spec, plan.job.seed
     seeds = derive(seed, "init", "backbone"), derive(seed, "init", "head")

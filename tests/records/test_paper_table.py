@@ -138,6 +138,8 @@ def test_of_two_overrides_the_more_special_one_comes_later_and_the_quick_form_la
     ]
     short = paper_table.shortened(DECLARED["quick"])
     assert short.overrides("lstm", "adding")[-1] == "trainer.max_epochs=1"
+    small = without_search(tmp_path / "q", small=["dataset.train_size=9"]).shortened(DECLARED["quick"])
+    assert small.last == ("trainer.max_epochs=1", "dataset.train_size=9")
     assert "trainer.max_epochs=6" not in paper_table.overrides("tanh", "adding")
 
 
