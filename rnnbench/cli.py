@@ -91,8 +91,15 @@ def build_parser() -> argparse.ArgumentParser:
     paper.add_argument("--quick", action="store_true", help="a small form in minutes, apart from the committed records")
     paper.add_argument("--table-only", action="store_true", help="run nothing; collect what has finished")
     paper.add_argument("--check", action="store_true", help="fail where the table is not what the records give")
+    paper.add_argument("--only", nargs="+", default=(), metavar="NAME", help="run these rows and columns only")
+    paper.add_argument("--estimate", action="store_true", help="measure what the cells without a run would take")
     paper.add_argument("--workers", type=_count, default=1, help="runs side by side, one thread each")
     paper.add_argument("--config-dir", type=Path, help="your own configurations, as for `train`")
+    papers = commands.add_parser("papers", help="every paper: what came back, what not, what is left and its hours")
+    papers.add_argument(
+        "--write", action="store_true", help="make every page and picture again from the committed records"
+    )
+    papers.add_argument("--check", action="store_true", help="fail where a page is not what the records give")
     completion = commands.add_parser("completion", help='for your shell: eval "$(rnnbench completion bash)"')
     completion.add_argument("shell", choices=("bash",))
     return parser
@@ -255,6 +262,7 @@ def _bench(args: argparse.Namespace) -> int:
 def _reproduce(args: argparse.Namespace) -> int:
     from rnnbench.records.paper import load_paper
     from rnnbench.results.paper import check_table, write_digest, write_table
+    from rnnbench.results.pictures import draw_pictures
     from rnnbench.results.summary import conclude
     from rnnbench.training.compose import packaged
 
@@ -267,12 +275,35 @@ def _reproduce(args: argparse.Namespace) -> int:
 
     paper = paper.shortened() if args.quick else paper
     archive = default_archive(paper, args.quick, runs_dir())
+    if args.estimate:
+        from rnnbench.training.estimate import estimate
+
+        estimate(paper.only(args.only), archive, args.config_dir)
     launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={args.workers}"] if args.workers > 1 else []
-    runs, outcome = run_paper(paper, archive, launcher, train=not args.table_only, config_dir=args.config_dir)
+    train = not (args.table_only or args.estimate)
+    runs, outcome = run_paper(paper, archive, launcher, train, args.config_dir, args.only)
     print(write_table(paper, runs, archive.with_name("README.md")))
+    draw_pictures(paper, runs, archive.parent)
     if archive.parent == paper.folder:
         write_digest(paper, runs, paper.folder.parent.parent / "README.md")
     return 0 if outcome is None or outcome.sweep is None else conclude(outcome.sweep, outcome.stopped, table=False)
+
+
+def _papers(args: argparse.Namespace) -> int:
+    from rnnbench.records.paper import load_papers
+    from rnnbench.results.papers import check_pages, listing, summaries, write_pages
+    from rnnbench.training.compose import is_installed, packaged
+
+    folder = packaged("experiments")
+    papers = load_papers(folder)
+    if args.write:
+        if is_installed(folder):
+            raise UserError("--write: the pages of an installed rnnbench stay as they are; use a checkout")
+        write_pages(papers, folder)
+    if args.check:
+        check_pages(papers, folder)
+    print(listing(summaries(papers)))
+    return 0
 
 
 def _completion(args: argparse.Namespace) -> int:
@@ -290,5 +321,6 @@ _COMMANDS = {
     "check-cell": _check_cell,
     "bench": _bench,
     "reproduce": _reproduce,
+    "papers": _papers,
     "completion": _completion,
 }

@@ -32,6 +32,7 @@ EXTRA = {
     ("dataset", "adding"): SIZES,
     ("dataset", "adding30"): SIZES,
     ("dataset", "copy_memory"): SIZES,
+    ("dataset", "selective_copy"): SIZES,
     ("dataset", "csv"): ["dataset.path=prices.csv", "dataset.window=4"],
     ("task", "regression"): ["dataset=adding", *SIZES],
     ("task", "polyphonic"): ["dataset=jsb"],

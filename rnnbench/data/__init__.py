@@ -6,6 +6,7 @@ from rnnbench.data.csv_file import CsvFile
 from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.digits import Digits
 from rnnbench.data.polyphonic import Polyphonic
+from rnnbench.data.selective_copy import SelectiveCopy
 from rnnbench.data.spec import Batch, DataSpec
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Dataset",
     "Digits",
     "Polyphonic",
+    "SelectiveCopy",
     "Sequences",
     "Splits",
 ]

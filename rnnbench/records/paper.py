@@ -1,13 +1,12 @@
-"""What a folder of ``experiments/`` declares: rows, columns, stages, published numbers; and what its records say.
+"""What a folder of ``experiments/`` declares in its ``paper.yaml``.
 
-A paper is run in stages: a *search* draws values of one hyperparameter, the same for every model, on seeds of its own;
-the value with the best mean validation metric is taken; the *report* runs it on the reported seeds.
+A paper is one or several tables (see ``records.paper_table``). What stands at the top of the file holds for all of
+them; an entry of ``tables`` replaces, key by key, what it names.
 """
 
 from __future__ import annotations
 
-import math
-import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,46 +14,32 @@ from typing import Any
 
 import yaml
 
-from rnnbench.errors import UserError
-from rnnbench.records.record import Run
+from rnnbench.errors import UserError, nearest
+from rnnbench.records.paper_table import PaperTable, Search
 
 ARCHIVE = "records.csv"
-
-
-@dataclass(frozen=True)
-class Search:
-    """``count`` draws of ``key``, exp(U(log low, log high)) from Python's generator with ``seed``; run on ``seeds``."""
-
-    key: str
-    low: float
-    high: float
-    count: int
-    seed: int
-    seeds: tuple[int, ...]
-    metric: str
-
-    def values(self) -> list[float]:
-        """The draws, to four significant digits; the first draws of a longer search are those of a shorter one."""
-        generator = random.Random(self.seed)
-        low, high = math.log(self.low), math.log(self.high)
-        return [float(f"{math.exp(generator.uniform(low, high)):.4g}") for _ in range(self.count)]
+OF_PAPER = ("title", "reference", "notes", "tables", "quick")
+OF_TABLE = ("table", "base", "rows", "cols", "cells", "search", "seeds", "metric", "splits", "published", "claims")
+OF_TABLE += ("ranked", "small")
 
 
 @dataclass(frozen=True)
 class Paper:
-    """One paper. Overrides are Hydra's, as on the command line."""
+    """One paper.
+
+    Attributes:
+        folder: where its ``paper.yaml`` stands.
+        title: of the paper.
+        reference: authors, year, where.
+        tables: in order; no (row, column) stands in two of them.
+        quick: ``draws``, ``seeds`` and ``overrides`` of the quick form.
+        notes: title to sentences, printed under the tables.
+    """
 
     folder: Path
     title: str
     reference: str
-    table: str
-    base: tuple[str, ...]
-    rows: Mapping[str, tuple[str, ...]]
-    cols: Mapping[str, tuple[str, ...]]
-    search: Search
-    seeds: tuple[int, ...]
-    metric: str
-    published: tuple[Mapping[str, Any], ...]
+    tables: tuple[PaperTable, ...]
     quick: Mapping[str, Any]
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -64,79 +49,28 @@ class Paper:
         return self.folder.name
 
     def shortened(self) -> Paper:
-        """The quick form: fewer draws and seeds, a shorter training, and its records nowhere near the real ones."""
-        search = replace(self.search, count=int(self.quick["draws"]))
-        seeds = self.seeds[: int(self.quick["seeds"])]
-        return replace(self, search=search, seeds=seeds, base=(*self.base, *self.quick["overrides"]))
+        """The quick form; its records go nowhere near the real ones."""
+        return replace(self, tables=tuple(table.shortened(self.quick) for table in self.tables))
 
-    def search_jobs(self) -> list[list[str]]:
-        """Overrides of every run of the search."""
-        return [
-            [*self._cell(row, col), f"{self.search.key}={value}", f"seed={seed}"]
-            for row in self.rows
-            for col in self.cols
-            for value in self.search.values()
-            for seed in self.search.seeds
-        ]
+    def only(self, names: Sequence[str]) -> Paper:
+        """The rows and columns called ``names``; everything where there are none.
 
-    def report_jobs(self, runs: Sequence[Run]) -> list[list[str]]:
-        """Overrides of every reported run, with the values that ``runs`` select."""
-        chosen = self.selected(runs)
-        return [
-            [*self._cell(row, col), f"{self.search.key}={chosen[row, col]}", f"seed={seed}"]
-            for row in self.rows
-            for col in self.cols
-            if (row, col) in chosen
-            for seed in self.seeds
-        ]
-
-    def _cell(self, row: str, col: str) -> list[str]:
-        return [*self.cols[col], *self.rows[row], f"model.name={row}", *self.base]
-
-    def validation(self, runs: Sequence[Run]) -> dict[tuple[str, str], dict[float, float]]:
-        """For each (row, col) and value that was searched: the mean validation metric; a diverged run is infinite."""
-        sums: dict[tuple[str, str], dict[float, list[float]]] = {}
-        for run in runs:
-            value = run.job.hparams.get(self.search.key)
-            if run.job.seed not in self.search.seeds or value not in self.search.values() or run.record is None:
-                continue
-            metric = run.metric("valid", self.search.metric)
-            worst = math.inf if run.record["metric_modes"][self.search.metric] == "min" else -math.inf
-            cell = sums.setdefault((run.job.model, run.job.dataset), {})
-            cell.setdefault(float(value), []).append(worst if metric is None else metric)
-        return {
-            cell: {v: sum(m) / len(m) for v, m in values.items() if len(m) == len(self.search.seeds)}
-            for cell, values in sums.items()
-        }
-
-    def selected(self, runs: Sequence[Run]) -> dict[tuple[str, str], float]:
-        """The value taken for each (row, col) whose search is complete."""
-        modes = {r.record["metric_modes"][self.search.metric] for r in runs if r.record}
-        best = max if modes == {"max"} else min
-        return {
-            cell: best(means, key=means.__getitem__)
-            for cell, means in self.validation(runs).items()
-            if set(means) == set(self.search.values())
-        }
-
-    def reported(self, runs: Sequence[Run]) -> list[Run]:
-        """The runs that the table is made from, in the paper's order."""
-        chosen = self.selected(runs)
-        kept = [
-            run
-            for run in runs
-            if run.job.seed in self.seeds
-            and run.job.hparams.get(self.search.key) == chosen.get((run.job.model, run.job.dataset), math.nan)
-        ]
-        rows, cols = list(self.rows), list(self.cols)
-        return sorted(kept, key=lambda r: (rows.index(r.job.model), cols.index(r.job.dataset), r.job.seed))
+        Raises:
+            UserError: a name that no table has.
+        """
+        rows = {name for table in self.tables for name in table.rows}
+        cols = {name for table in self.tables for name in table.cols}
+        for name in names:
+            if name not in rows | cols:
+                raise UserError(f"--only {name}: no row or column of {self.name}; {nearest(name, rows | cols)}")
+        return replace(self, tables=tuple(t.only(rows & set(names), cols & set(names)) for t in self.tables))
 
 
 def load_paper(folder: Path) -> Paper:
     """The paper in ``folder``.
 
     Raises:
-        UserError: the folder holds no readable ``paper.yaml``, or one with a key missing.
+        UserError: the folder holds no readable ``paper.yaml``, or one with a key missing or unknown.
     """
     path = folder / "paper.yaml"
     if not path.exists():
@@ -144,23 +78,62 @@ def load_paper(folder: Path) -> Paper:
         raise UserError(f"paper {folder.name}: there is no {path}; known papers: {', '.join(known) or 'none'}")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        search = Search(**{**values["search"], "seeds": tuple(values["search"]["seeds"])})
-        published = values["published"]
-        common = {k: v for k, v in published.items() if k != "values"}
-        return Paper(
+        common = {key: value for key, value in values.items() if key not in OF_PAPER}
+        paper = Paper(
             folder=folder,
             title=values["title"],
             reference=values["reference"],
-            table=values["table"],
-            base=tuple(values["base"]),
-            rows={k: tuple(v) for k, v in values["rows"].items()},
-            cols={k: tuple(v) for k, v in values["cols"].items()},
-            search=search,
-            seeds=tuple(values["seeds"]),
-            metric=published["metric"],
-            published=tuple({**common, **value} for value in published["values"]),
-            quick=values["quick"],
+            tables=tuple(_table({**common, **own}) for own in values.get("tables", [{}])),
+            quick={"draws": 1, "seeds": 1, **values["quick"]},
             notes={k: tuple(v) for k, v in values.get("notes", {}).items()},
         )
-    except (KeyError, TypeError, yaml.YAMLError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"{path}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+    _check(paper, path)
+    return paper
+
+
+def load_papers(folder: Path) -> list[Paper]:
+    """Every paper in ``folder``, by name."""
+    return [load_paper(path.parent) for path in sorted(folder.glob("*/paper.yaml"))]
+
+
+def _table(values: Mapping[str, Any]) -> PaperTable:
+    for key in values:
+        if key not in OF_TABLE:
+            raise ValueError(f"unknown key {key!r}; {nearest(key, (*OF_TABLE, *OF_PAPER))}")
+    published = values.get("published", {"values": ()})
+    common = {"split": "test", **{k: v for k, v in published.items() if k != "values"}}
+    numbers = tuple({**common, **value} for value in published["values"])
+    search = values.get("search")
+    if search is not None:
+        search = Search(**{**search, "seeds": tuple(search["seeds"]), "grid": tuple(search.get("grid", ()))})
+    splits = tuple(dict.fromkeys(str(number["split"]) for number in numbers)) or ("test",)
+    return PaperTable(
+        title=values["table"],
+        base=tuple(values.get("base", ())),
+        rows={k: tuple(v) for k, v in values["rows"].items()},
+        cols={k: tuple(v) for k, v in values["cols"].items()},
+        cells={row: {k: tuple(v) for k, v in cols.items()} for row, cols in values.get("cells", {}).items()},
+        search=search,
+        seeds=tuple(values["seeds"]),
+        metric=values["metric"] if "metric" in values else published["metric"],
+        splits=tuple(values.get("splits", splits)),
+        published=numbers,
+        claims=tuple(values.get("claims", ())),
+        ranked=values.get("ranked", True),
+        small=tuple(values.get("small", ())),
+    )
+
+
+def _check(paper: Paper, path: Path) -> None:
+    places = Counter(place for table in paper.tables for place in table.places)
+    for (row, col), times in places.items():
+        if times > 1:
+            raise UserError(f"{path}: {row} on {col} stands in {times} tables; give the row or the column another name")
+    for table in paper.tables:
+        named = [(row, col) for row, cols in table.cells.items() for col in cols]
+        named += [(number["row"], number["col"]) for number in table.published]
+        for row, col in named:
+            if row not in table.rows or col not in table.cols:
+                raise UserError(f"{path}: {table.title}: {row} on {col} is not among its rows and columns")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 SCHEMA = 1
 SPLITS = ("train", "valid", "test")
@@ -59,8 +59,10 @@ class Record(TypedDict):
     budget: dict[str, Any] | None
     attempts: int
     hparams: dict[str, Any]  # flat, "optimizer.lr": 0.001: what tables and TensorBoard show
+    hardware: NotRequired[str]  # processor or CUDA device of the last attempt; absent in older records
 
 
+_OPTIONAL = {"hardware"}  # which records of earlier versions lack
 _NUMBER = (int, float)
 _NONE = type(None)
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -73,6 +75,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("hidden_size", "state_size", "peak_memory_bytes"), (int, _NONE)),
     **dict.fromkeys(("baseline", "budget"), (dict, _NONE)),
     "overrides": (list,),
+    "hardware": (str,),
     "seconds": _NUMBER,
     "steps_per_second": (*_NUMBER, _NONE),
 }
@@ -85,6 +88,8 @@ def validate(record: Mapping[str, Any]) -> None:
         ValueError: one line that names the first key that is missing, unknown or of the wrong type or value.
     """
     for key, types in _TYPES.items():
+        if key in _OPTIONAL and key not in record:
+            continue
         if key not in record:
             raise ValueError(f"record: {key!r} is missing")
         value = record[key]

@@ -104,21 +104,30 @@ def plot(
     FigureCanvasAgg(figure)  # without pyplot there is no global list of figures to be closed
     axes = figure.subplots(1, len(titles), squeeze=False)[0]
     labels = list(dict.fromkeys(one.label for one in curves))
-    looks = {label: (colour, style) for label, colour, style in zip(labels, cycle(COLOURS), _styles())}
+    looks = appearances(labels)
     for axis, title in zip(axes, titles):
         panel = [one for one in curves if one.panel == title]
-        _draw(axis, panel, metric or _primary(panel), looks, log)
+        draw_curves(axis, panel, metric or primary(panel), looks, log)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     return Path(path)
 
 
-def _styles() -> list[str]:
-    """Solid for the first round of colours, dashed for the second, and so on, for any number of models."""
-    return [style for style in STYLES for _ in COLOURS] * 8
+def appearances(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Colour and line style of each label: solid for the first round of colours, dashed for the second, and so on."""
+    styles = [style for style in STYLES for _ in COLOURS] * 8
+    return {label: (colour, style) for label, colour, style in zip(labels, cycle(COLOURS), styles)}
 
 
-def _draw(axis: Axes, panel: list[Curves], metric: str, looks: dict[str, tuple[str, str]], log: bool | None) -> None:
+def draw_curves(
+    axis: Axes,
+    panel: list[Curves],
+    metric: str,
+    looks: dict[str, tuple[str, str]],
+    log: bool | None = None,
+    seconds: bool = False,
+) -> None:
+    """Lines and bands of ``panel`` over steps, or over the seconds that the runs took for them on the mean."""
     known = {name for one in panel for name in one.by_metric}
     metric = metric if metric in known else f"valid/{metric}"
     if metric not in known:
@@ -131,8 +140,9 @@ def _draw(axis: Axes, panel: list[Curves], metric: str, looks: dict[str, tuple[s
         colour, style = looks[one.label]
         alone = len(curve.steps) == 1  # a line and a band of one point cannot be seen
         label = f"{one.label} (n={curve.n})"
-        axis.plot(curve.steps, curve.mean, color=colour, linestyle=style, marker="o" if alone else None, label=label)
-        axis.fill_between(curve.steps, curve.lo, curve.hi, color=colour, alpha=0.2, linewidth=2 if alone else 0)
+        xs = [step * _seconds_per_step(one.runs) for step in curve.steps] if seconds else list(curve.steps)
+        axis.plot(xs, curve.mean, color=colour, linestyle=style, marker="o" if alone else None, label=label)
+        axis.fill_between(xs, curve.lo, curve.hi, color=colour, alpha=0.2, linewidth=2 if alone else 0)
         drawn.append(curve)
     values = [value for curve in drawn for value in curve.mean]
     baseline = _baseline(panel, metric)
@@ -143,13 +153,21 @@ def _draw(axis: Axes, panel: list[Curves], metric: str, looks: dict[str, tuple[s
         axis.set_yscale("log")
         axis.set_ylim(min(values) / 2, max(values) * 2)  # a band may reach below zero, where logs end
     axis.set_title(panel[0].panel)
-    axis.set_xlabel("step")
+    axis.set_xlabel("seconds" if seconds else "step")
+    if seconds:
+        axis.set_xscale("log")
     axis.set_ylabel(metric)
     axis.grid(alpha=0.25)
     axis.legend(fontsize="small")
 
 
-def _primary(panel: list[Curves]) -> str:
+def _seconds_per_step(runs: Sequence[Run]) -> float:
+    records = [run.record for run in runs if run.record]
+    return sum(r["seconds"] / r["steps"] for r in records) / len(records)
+
+
+def primary(panel: list[Curves]) -> str:
+    """The metric that selects on the data set of a panel."""
     records = [run.record for one in panel for run in one.runs if run.record]
     return records[0]["primary_metric"]
 

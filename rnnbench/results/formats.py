@@ -6,11 +6,12 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rnnbench.errors import UserError, nearest
+from rnnbench.results.published import Published
 from rnnbench.results.statistics import Interval
 from rnnbench.results.table import COSTS, Cell, Table
 
@@ -56,8 +57,16 @@ def to_markdown(table: Table) -> str:
     header, body = printed(table)
     lines = [header, ["---"] + ["---:"] * (len(header) - 1)]
     lines += [[f"**{cell.text}**" if cell.best else cell.text for cell in row] for row in body]
-    rows = ["| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines]
-    return "\n".join([*rows, "", *(f"- {note}" for note in table.notes)])
+    return "\n".join([_lines(lines), "", *(f"- {note}" for note in table.notes)])
+
+
+def markdown_rows(lines: Sequence[Sequence[str]]) -> str:
+    """A plain table: a header and its rows, the first column to the left and the others to the right."""
+    return _lines([lines[0], ["---"] + ["---:"] * (len(lines[0]) - 1), *lines[1:]])
+
+
+def _lines(lines: Iterable[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
 
 
 def to_latex(table: Table) -> str:
@@ -193,9 +202,13 @@ def _published_texts(cell: Cell) -> list[Text]:
     if number is None:
         return [Text(NOTHING)] * 3
     difference = NOTHING if cell.interval is None else f"{cell.interval.mean - number.value:+.2g}"
+    return [Text(published_text(number)), Text(difference), Text(_verdict_text(cell))]
+
+
+def published_text(number: Published) -> str:
+    """As many digits as the paper printed."""
     decimals = max(0, round(-math.log10(2 * number.rounding))) if number.rounding else None
-    printed_value = f"{number.value:g}" if decimals is None else f"{number.value:.{decimals}f}"
-    return [Text(printed_value), Text(difference), Text(_verdict_text(cell))]
+    return f"{number.value:g}" if decimals is None else f"{number.value:.{decimals}f}"
 
 
 def _verdict_text(cell: Cell) -> str:

@@ -85,6 +85,17 @@ def _welch(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]
     return fmean(a) - fmean(b), math.sqrt(va + vb), df
 
 
+def difference_interval(a: Sequence[float], b: Sequence[float], *, paired: bool, level: float = 0.95) -> Interval:
+    """The difference of the means, a's less b's, and its t interval: paired, or Welch's.
+
+    Raises:
+        ValueError: too few values, or pairs that are none.
+    """
+    difference, error, df = _paired(a, b) if paired else _welch(a, b)
+    half = t_quantile(df, level) * error
+    return Interval(difference, half, difference - half, difference + half, min(len(a), len(b)))
+
+
 def _two_sided(difference: float, error: float, df: float) -> float:
     if error == 0:  # all differences equal: certain either way
         return 1.0 if difference == 0 else 0.0

@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from rnnbench.records.archive import read_archive, write_archive
+from rnnbench.records.archive import write_archive
 from rnnbench.records.identity import identity
 from rnnbench.records.load import load_run
 from rnnbench.records.paper import ARCHIVE, Paper
+from rnnbench.records.paper_table import PaperTable
 from rnnbench.records.record import Run
+from rnnbench.records.series import SERIES, read_runs, write_series
 from rnnbench.training.command import Outcome, run_jobs
 from rnnbench.training.compose import Composer, is_installed
 from rnnbench.training.plan import Plan
@@ -22,16 +24,22 @@ def recipe(science: dict) -> str:
     return identity({k: v for k, v in science.items() if k != "engine"})
 
 
-def family(science: dict, key: str) -> str:
+def family(science: dict, key: str | None) -> str:
     """The identity of what is searched and reported together: seed and the value of ``key`` apart."""
-    group, _, name = key.partition(".")
     kept = {k: v for k, v in science.items() if k not in ("engine", "seed")}
-    kept[group] = {k: v for k, v in kept[group].items() if k != name}
+    if key is not None:
+        group, _, name = key.partition(".")
+        kept[group] = {k: v for k, v in kept[group].items() if k != name}
     return identity(kept)
 
 
 def run_paper(
-    paper: Paper, archive: Path, launcher: Sequence[str], train: bool = True, config_dir: Path | None = None
+    paper: Paper,
+    archive: Path,
+    launcher: Sequence[str],
+    train: bool = True,
+    config_dir: Path | None = None,
+    only: Sequence[str] = (),
 ) -> tuple[list[Run], Outcome | None]:
     """Run every stage, as far as ``archive`` does not hold it, and add the new records to ``archive``.
 
@@ -41,49 +49,77 @@ def run_paper(
         launcher: overrides that choose where the jobs run.
         train: False collects finished runs and trains nothing.
         config_dir: a user's own configurations, before ours.
+        only: names of rows and columns to run; all where there are none.
 
     Returns:
         the records of the paper, and how the last launch ended (None when nothing had to be run).
     """
-    composer = Composer(config_dir)
+    part, composer = paper.only(only), Composer(config_dir)
+    master, _ = composer.sweep(["replicas=auto", *launcher])
     outcome = None
     for stage in ("search", "report"):
-        records = read_archive(archive) if archive.exists() else []
-        overrides = paper.search_jobs() if stage == "search" else paper.report_jobs(records)
-        if not overrides:
-            break
-        master, _ = composer.sweep(launcher)
-        plans = plan_all(composer, master, overrides)
-        if stage == "search" and train:
-            records = _drop_outdated(records, plans, paper.search.key, archive)
+        records = read_runs(archive)
+        jobs = [
+            (table, job)
+            for table in part.tables
+            for job in (table.search_jobs() if stage == "search" else table.report_jobs(records))
+        ]
+        overrides = [job for _, job in jobs]
+        plans = plan_all(composer, master, overrides) if jobs else []
+        if train:
+            planned = [(table, plan) for (table, _), plan in zip(jobs, plans)]
+            records = _drop_outdated(paper, records, planned, archive)
         archived = {recipe(r.record["science"]) for r in records if r.record}
         missing = [i for i, plan in enumerate(plans) if recipe(plan.science) not in archived]
         if missing and train:
-            jobs = [overrides[i] for i in missing]
-            outcome = run_jobs(
-                composer, master, jobs, [plans[i] for i in missing], ["rnnbench", "reproduce", paper.name]
-            )
-        _collect([plans[i] for i in missing], records, archive)
+            chosen, todo = [overrides[i] for i in missing], [plans[i] for i in missing]
+            outcome = run_jobs(composer, master, chosen, todo, ["rnnbench", "reproduce", paper.name])
+        _collect(paper, [plans[i] for i in missing], records, archive)
         if outcome is not None and outcome.stopped:
             break
-    return (read_archive(archive) if archive.exists() else []), outcome
+    return read_runs(archive), outcome
 
 
-def _drop_outdated(records: list[Run], plans: Sequence[Plan], key: str, archive: Path) -> list[Run]:
-    """Take records out of the archive that were made before a row of the paper was changed."""
-    families = {family(plan.science, key) for plan in plans}
-    kept = [run for run in records if run.record and family(run.record["science"], key) in families]
+def _drop_outdated(
+    paper: Paper, records: list[Run], planned: Sequence[tuple[PaperTable, Plan]], archive: Path
+) -> list[Run]:
+    """Take records out of the archive that were made before a row of the paper was changed or taken out."""
+    families: dict[tuple[str, str], set[str]] = {}
+    keys: dict[tuple[str, str], str | None] = {}
+    for table, plan in planned:
+        place = plan.job.model, plan.job.dataset
+        keys[place] = table.search.key if table.search else None
+        families.setdefault(place, set()).add(family(plan.science, keys[place]))
+    known = {place for table in paper.tables for place in table.places}
+
+    def current(run: Run) -> bool:
+        place = run.job.model, run.job.dataset
+        if run.record is None or place not in known:
+            return False
+        return place not in families or family(run.record["science"], keys[place]) in families[place]
+
+    kept = [run for run in records if current(run)]
     if len(kept) < len(records):
         print(f"{archive}: {len(records) - len(kept)} records of rows that the paper no longer has are taken out")
-        write_archive(kept, archive)
+        _write(paper, kept, archive)
     return kept
 
 
-def _collect(plans: Sequence[Plan], records: list[Run], archive: Path) -> None:
+def _collect(paper: Paper, plans: Sequence[Plan], records: list[Run], archive: Path) -> None:
     """Add the runs of ``plans`` that have ended to the archive."""
     new = [load_run(plan.path) for plan in plans if (plan.path / "result.json").exists()]
     if new:
-        write_archive([*records, *new], archive)
+        _write(paper, [*records, *new], archive)
+
+
+def _write(paper: Paper, runs: Sequence[Run], archive: Path) -> None:
+    """The records, and the thinned curves of those that are reported."""
+    if not runs:
+        archive.unlink(missing_ok=True)
+        archive.with_name(SERIES).unlink(missing_ok=True)
+        return
+    write_archive(runs, archive)
+    write_series([run for table in paper.tables for run in table.reported(runs)], archive.with_name(SERIES))
 
 
 def default_archive(paper: Paper, quick: bool, runs_dir: Path) -> Path:
@@ -93,7 +129,8 @@ def default_archive(paper: Paper, quick: bool, runs_dir: Path) -> Path:
     if not is_installed(paper.folder):
         return paper.folder / ARCHIVE
     archive = runs_dir / "papers" / paper.name / ARCHIVE
-    if not archive.exists() and (paper.folder / ARCHIVE).exists():
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(paper.folder / ARCHIVE, archive)
+    for name in (SERIES, ARCHIVE):
+        if not archive.exists() and (paper.folder / name).exists():
+            archive.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(paper.folder / name, archive.with_name(name))
     return archive

@@ -37,6 +37,11 @@ def hardware() -> dict[str, Any]:
     return {"system": platform.system(), "cpu": _cpu_name(), "cores": os.cpu_count(), "gpus": gpus}
 
 
+def device_name(device: torch.device) -> str:
+    """The name of the CUDA device, or of the processor."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name()
+
+
 def _cpu_name() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists():

@@ -29,7 +29,7 @@ from rnnbench.tasks.task import constant_outputs
 from rnnbench.training.callbacks import ExactResume, Interrupted, Selection, StopFlag
 from rnnbench.training.devices import followers, quiet
 from rnnbench.training.plan import Plan, start_weights
-from rnnbench.training.provenance import PeakMemory, provenance
+from rnnbench.training.provenance import PeakMemory, device_name, provenance
 
 ARTIFACTS = "artifacts.json"  # what a prediction needs beside the weights
 DOUBLE = {"32": "32-true", "64": "64-true"}
@@ -94,6 +94,7 @@ def conclude(
         "baseline": _baseline(plan, parts.module, parts.data),
         "peak_memory_bytes": memory(),
         "attempts": attempts,
+        "hardware": device_name(parts.trainer.strategy.root_device),
     }
     if plan.config["logger"]["tensorboard"]:
         final = {f"test/{name}": metrics.get("test", {}).get(name) for name in plan.task.modes}
@@ -175,7 +176,7 @@ def assemble(
     selection = _selection(plan, directory, stop)
     last = directory.checkpoints / "last.ckpt"
     trainer = _trainer(plan, directory, selection, progress_bar)
-    return Parts(data, _module(plan), selection, trainer, last if last.exists() else None)
+    return Parts(data, build_module(plan), selection, trainer, last if last.exists() else None)
 
 
 def open_run(plan: Plan, directory: RunDirectory) -> int:
@@ -225,7 +226,8 @@ def _extend_shorter_run(plan: Plan, directory: RunDirectory) -> None:
             os.replace(temporary, directory.checkpoints / name)
 
 
-def _module(plan: Plan) -> SequenceModule:
+def build_module(plan: Plan) -> SequenceModule:
+    """The module of a run, with the weights that it starts from."""
     trainer = plan.config["trainer"]
     spec, seed = plan.dataset.spec, plan.job.seed
     model = build_model(plan.backbone, spec, plan.task, [derive(seed, "init", part) for part in PARTS])

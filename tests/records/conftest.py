@@ -69,6 +69,7 @@ def make_record(job, value=0.5, status="finished", series=None, metric="mse", **
         "budget": None,
         "attempts": 1,
         "hparams": dict(job.hparams),
+        "hardware": "A processor",
     }
     return {**record, **changes}
 

@@ -8,6 +8,13 @@ def test_the_documented_record_is_the_validated_one(make):
     R.validate(make.record(make.job()))
 
 
+def test_records_of_earlier_versions_lack_what_came_later(make):
+    record = make.record(make.job())
+    R.validate({key: value for key, value in record.items() if key != "hardware"})
+    with pytest.raises(ValueError, match="hardware=3 must be str"):
+        R.validate({**record, "hardware": 3})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

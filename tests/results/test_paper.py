@@ -8,9 +8,11 @@ import pytest
 from rnnbench.errors import UserError
 from rnnbench.records.archive import write_archive
 from rnnbench.records.paper import load_paper
-from rnnbench.results.paper import BEGIN, END, check_table, write_digest, write_table
+from rnnbench.records.series import SERIES, read_runs, write_series
+from rnnbench.results.paper import BEGIN, END, check_table, generated, write_digest, write_table
+from rnnbench.results.pictures import draw_pictures
 
-declared = runpy.run_path(str(Path(__file__).parents[1] / "records" / "test_paper.py"))
+declared = runpy.run_path(str(Path(__file__).parents[1] / "records" / "test_paper_table.py"))
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
@@ -23,10 +25,11 @@ def paper(tmp_path, make):
 
 @pytest.fixture
 def runs(paper, make):
+    (table,) = paper.tables
     found = declared["searched"](
-        make, paper, {m: [(0.3, "finished"), (0.2, "finished"), (0.4, "finished")] for m in paper.rows}
+        make, table, {m: [(0.3, "finished"), (0.2, "finished"), (0.4, "finished")] for m in table.rows}
     )
-    rate = paper.search.values()[1]
+    rate = table.search.values()[1]
     for model, value in (("tanh", 0.9), ("lstm", 0.5)):
         found += [
             make.run(value + seed / 100, model=model, seed=seed, hparams={"optimizer.lr": rate}) for seed in (0, 1)
@@ -62,9 +65,12 @@ def test_a_record_or_a_table_changed_by_hand_is_found_out(paper, runs):
         paper.folder.parents[1] / "README.md",
     )
     write_archive(runs, archive)
+    write_series(paper.tables[0].reported(runs), paper.folder / SERIES)
+    runs = read_runs(archive)
     front.write_text(f"# Front\n<!-- {paper.name} -->\n<!-- /{paper.name} -->\n")
     write_table(paper, runs, page)
     write_digest(paper, runs, front)
+    draw_pictures(paper, runs, paper.folder)
     check_table(paper)
     for file, old, new in ((archive, "0.51", "0.41"), (page, "0.505", "0.405"), (front, "0.505", "0.405")):
         text = file.read_text()
@@ -76,6 +82,46 @@ def test_a_record_or_a_table_changed_by_hand_is_found_out(paper, runs):
     check_table(paper)
 
 
-@pytest.mark.parametrize("name", sorted(p.parent.name for p in EXPERIMENTS.glob("*/records.csv")))
+def test_a_curve_or_a_picture_changed_by_hand_is_found_out(paper, runs):
+    write_archive(runs, paper.folder / "records.csv")
+    write_series(paper.tables[0].reported(runs), paper.folder / SERIES)
+    runs = read_runs(paper.folder / "records.csv")
+    write_table(paper, runs, paper.folder / "README.md")
+    draw_pictures(paper, runs, paper.folder)
+    check_table(paper)
+    series = paper.folder / SERIES
+    text = series.read_text()
+    series.write_text(text.replace("0.7", "0.6", 1))
+    assert series.read_text() != text
+    with pytest.raises(UserError, match=r"learning_curves\.png: is not drawn from records\.csv"):
+        check_table(paper)
+    series.write_text(text)
+    (paper.folder / "quality_and_cost.png").unlink()
+    with pytest.raises(UserError, match=r"quality_and_cost\.png: is not drawn"):
+        check_table(paper)
+
+
+def test_what_is_not_run_stands_on_the_page_with_its_published_numbers(paper, make):
+    text = generated(paper, [])
+    assert "| lstm on adding | test | 0.5 | not run |" in text
+    assert "| lstm on adding | 5 | not measured |" in text
+    (paper.folder / "estimates.csv").write_text(
+        "row,col,steps,seconds_per_step,hardware\nlstm,adding,7200,0.5,a processor\n"
+    )
+    assert "| lstm on adding | 5 | 5.0 |" in generated(paper, [])  # five runs of an hour
+
+
+def test_claims_stand_on_the_page_with_their_outcome(tmp_path, make):
+    claims = [{"a": "lstm", "says": "better", "b": "tanh", "source": "section 5"}]
+    tables = [{"search": None, "claims": claims}]
+    declaration = {**declared["DECLARED"], "tables": tables, "seeds": [0, 1, 2]}
+    paper = declared["write"](tmp_path / "claiming", declaration)
+    runs = [make.run(v + s / 1000, model=m, seed=s) for m, v in (("tanh", 0.9), ("lstm", 0.5)) for s in range(3)]
+    text = generated(paper, runs)
+    assert "| lstm is better than tanh on adding (section 5) | -0.4000 ± 0 | 0 | paired t | supported |" in text
+    assert "on A processor." in text
+
+
+@pytest.mark.parametrize("name", sorted(p.parent.name for p in EXPERIMENTS.glob("*/paper.yaml")))
 def test_committed_tables_are_what_the_committed_records_give(name):
     check_table(load_paper(EXPERIMENTS / name))

@@ -7,7 +7,8 @@ import pytest
 
 from rnnbench.records.archive import read_archive
 from rnnbench.records.paper import load_paper
-from rnnbench.training.paper import recipe, run_paper
+from rnnbench.records.series import SERIES, read_runs, read_series
+from rnnbench.training.paper import family, recipe, run_paper
 
 TEXT = """
 title: Toy
@@ -74,7 +75,8 @@ def test_recipe_is_the_same_on_every_engine():
 def test_records_of_a_changed_row_are_taken_out_and_replaced(paper, runs, capsys):
     archive = paper.folder / "records.csv"
     first, _ = run_paper(paper, archive, [], config_dir=runs.conf)
-    changed = replace(paper, rows={"gru": ("model=gru", "model.cell.reset=before"), "rnn": ("model=rnn",)})
+    rows = {"gru": ("model=gru", "model.cell.reset=before"), "rnn": ("model=rnn",)}
+    changed = replace(paper, tables=(replace(paper.tables[0], rows=rows),))
     found, _ = run_paper(changed, archive, [], config_dir=runs.conf)
     assert "4 records of rows that the paper no longer has are taken out" in capsys.readouterr().out
     assert len(found) == len(first)
@@ -82,3 +84,38 @@ def test_records_of_a_changed_row_are_taken_out_and_replaced(paper, runs, capsys
     assert resets == {"before"}
     kept = {r.job.identity for r in first if r.job.model == "rnn"}
     assert kept == {r.job.identity for r in found if r.job.model == "rnn"}
+
+
+def test_reported_runs_keep_their_curves_when_the_run_directories_are_gone(paper, runs, monkeypatch):
+    archive = paper.folder / "records.csv"
+    first, _ = run_paper(paper, archive, [], config_dir=runs.conf)
+    reported = paper.tables[0].reported(first)
+    curves = read_series(archive.with_name(SERIES))
+    assert set(curves) == {run.job.identity for run in reported}
+    assert all(len(curve["step"]) == 2 for curve in curves.values())
+    monkeypatch.setenv("RNNBENCH_RUNS", str(runs.folder / "another"))
+    longer = replace(paper, tables=(replace(paper.tables[0], seeds=(0, 1, 2)),))
+    run_paper(longer, archive, [], config_dir=runs.conf)
+    again = read_series(archive.with_name(SERIES))
+    assert {key: again[key] for key in curves} == curves
+    assert len(again) == 6
+
+
+def test_a_table_without_a_search_and_one_row_of_it(paper, runs):
+    table = replace(paper.tables[0], search=None, title="Table 1", cols={"toy2": ("dataset=toy",)})
+    both = replace(paper, tables=(paper.tables[0], table))
+    archive = paper.folder / "records.csv"
+    found, _ = run_paper(both, archive, [], config_dir=runs.conf, only=["toy2", "gru"])
+    assert sorted((r.job.model, r.job.dataset, r.job.seed) for r in found) == [("gru", "toy2", 0), ("gru", "toy2", 1)]
+    assert len(read_runs(archive)) == 2
+    fewer = replace(both, tables=(paper.tables[0],))
+    left, _ = run_paper(fewer, archive, [], config_dir=runs.conf, only=["rnn"])
+    assert {r.job.dataset for r in left} == {"toy"}  # the table is gone, and its records with it
+
+
+def test_family_leaves_out_seed_and_what_is_searched():
+    science = {"seed": 1, "engine": "loop", "optimizer": {"lr": 0.1, "momentum": 0.9}}
+    other = {"seed": 2, "engine": "fused", "optimizer": {"lr": 0.2, "momentum": 0.9}}
+    assert family(science, "optimizer.lr") == family(other, "optimizer.lr")
+    assert family(science, None) != family(other, None)
+    assert family(science, None) == family({**science, "seed": 5}, None)

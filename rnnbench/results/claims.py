@@ -1,0 +1,187 @@
+"""A paper's statements about its models, A against B, and whether our runs support them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from rnnbench.errors import UserError, nearest
+from rnnbench.records.paper_table import PaperTable
+from rnnbench.records.record import Run
+from rnnbench.results.group import data_key
+from rnnbench.results.statistics import (
+    ALPHA,
+    Interval,
+    Sample,
+    can_pair,
+    difference_interval,
+    equivalence,
+    holm,
+    paired_p,
+    welch_p,
+)
+
+BASELINE = "baseline"
+SAYS = ("better", "worse", "equal")
+TESTS = ("auto", "paired", "welch")
+SCALES = ("linear", "log")
+
+SUPPORTED = "supported"
+CONTRADICTED = "contradicted"
+UNDECIDED = "undecided"
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """``a`` is better than, worse than or equal to ``b`` on ``col``.
+
+    Attributes:
+        a: a row.
+        b: another, or ``baseline``: the best prediction that does not look at the input.
+        says: ``better``, ``worse`` or ``equal``.
+        col: a column.
+        margin: for ``equal``: differences smaller than this count as none; on the log scale a factor, 1.1.
+        test: ``paired``, ``welch``, or ``auto``: paired where the runs saw the same data under the same seeds.
+        scale: ``linear``, or ``log`` for what spans decades.
+        source: where the paper says so.
+    """
+
+    a: str
+    b: str
+    says: str
+    col: str
+    margin: float | None = None
+    test: str = "auto"
+    scale: str = "linear"
+    source: str = ""
+
+    def __str__(self) -> str:
+        relation = {"better": "better than", "worse": "worse than", "equal": "equal to"}[self.says]
+        within = f", within {'a factor of ' if self.scale == 'log' else ''}{self.margin:g}" if self.margin else ""
+        return f"{self.a} is {relation} {self.b} on {self.col}{within}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim and what our runs say.
+
+    Attributes:
+        claim: what was claimed.
+        outcome: ``supported``, ``contradicted``, ``undecided`` or ``not run``.
+        difference: a less b, with its 95 % interval; on the log scale the ratio a / b. None where nothing was tested.
+        p: of the test: of no difference, Holm-adjusted over the table's claims of one; for ``equal`` the larger of
+            the two one-sided ones.
+        test: what was done, in words.
+    """
+
+    claim: Claim
+    outcome: str
+    difference: Interval | None = None
+    p: float | None = None
+    test: str = ""
+
+
+def read_claims(table: PaperTable) -> list[Claim]:
+    """The claims that ``table`` declares.
+
+    Raises:
+        UserError: an entry with an unknown key or value, or of a row or column that the table has not.
+    """
+    return [_read(entry, f"{table.title}, claim {i}", table) for i, entry in enumerate(table.claims, start=1)]
+
+
+def _read(entry: Mapping[str, Any], name: str, table: PaperTable) -> Claim:
+    known = [field.name for field in fields(Claim)]
+    for key in entry:
+        if key not in known:
+            raise UserError(f"{name}: unknown key {key!r}; {nearest(key, known)}")
+    for key in ("a", "b", "says"):
+        if key not in entry:
+            raise UserError(f"{name}: {key} is missing")
+    claim = Claim(**{"col": next(iter(table.cols)), **entry})
+    rows = [*table.rows, BASELINE]
+    choices = (("a", rows), ("b", rows), ("col", table.cols), ("says", SAYS), ("test", TESTS), ("scale", SCALES))
+    for key, allowed in choices:
+        if (value := getattr(claim, key)) not in allowed:
+            raise UserError(f"{name}: {key}={value!r}; {nearest(str(value), allowed)}")
+    least = 1 if claim.scale == "log" else 0
+    if (claim.says == "equal") != (claim.margin is not None) or (claim.margin is not None and claim.margin <= least):
+        raise UserError(f"{name}: margin={claim.margin}: `equal` needs one above {least}, nothing else has one")
+    return claim
+
+
+def judge(table: PaperTable, runs: Sequence[Run]) -> list[Judged]:
+    """What ``runs``, the reported ones of ``table``, say of its claims; tests of a difference are corrected together.
+
+    A claim is supported or contradicted only by a significant test at 5 %: of a difference, two-sided; of equality,
+    two one-sided tests against the margin (supported), or an interval that lies beyond it (contradicted).
+    """
+    judged = [_judge(claim, table, runs) for claim in read_claims(table)]
+    of_difference = [i for i, one in enumerate(judged) if one.p is not None and one.claim.says != "equal"]
+    for i, p in zip(of_difference, holm([judged[i].p or 0.0 for i in of_difference])):
+        judged[i] = replace(judged[i], p=p, outcome=judged[i].outcome if p < ALPHA else UNDECIDED)
+    return judged
+
+
+def _judge(claim: Claim, table: PaperTable, runs: Sequence[Run]) -> Judged:
+    members = {row: [r for r in runs if (r.job.model, r.job.dataset) == (row, claim.col)] for row in (claim.a, claim.b)}
+    if not members[claim.a] or (claim.b != BASELINE and not members[claim.b]):
+        return Judged(claim, NOT_RUN)
+    split = table.splits[0]
+    a = _sample(members[claim.a], table.metric, split, claim.scale)
+    b = _sample(members[claim.b], table.metric, split, claim.scale)
+    if claim.b == BASELINE:
+        b = _baseline(members[claim.a], table.metric, claim.scale)
+    if a is None or b is None:
+        return Judged(claim, UNDECIDED, test="a run has no number")
+    if min(len(a.values), len(b.values)) < 2:
+        return Judged(claim, UNDECIDED, test="too few runs")
+    paired = can_pair(a, b) if claim.test == "auto" else claim.test == "paired"
+    if paired and a.values.keys() != b.values.keys():
+        return Judged(claim, UNDECIDED, test="the runs are of other seeds")
+    mode = next(run.record["metric_modes"][table.metric] for run in members[claim.a] if run.record)
+    keys = a.values if paired else b.values
+    return _tested(claim, list(a.values.values()), [b.values[key] for key in keys], paired, mode)
+
+
+def _tested(claim: Claim, a: list[float], b: list[float], paired: bool, mode: str) -> Judged:
+    difference = difference_interval(a, b, paired=paired)
+    name = "one-sample t" if claim.b == BASELINE else "paired t" if paired else "Welch t"
+    shown = difference if claim.scale == "linear" else _factor(difference)
+    if claim.says == "equal":
+        margin = math.log(claim.margin or 1) if claim.scale == "log" else claim.margin or 0
+        test = equivalence(a, b, margin, paired=paired)
+        beyond = (difference.lo or 0) > margin or (difference.hi or 0) < -margin
+        outcome = SUPPORTED if test.equivalent else CONTRADICTED if beyond else UNDECIDED
+        return Judged(claim, outcome, shown, test.p, f"two one-sided {name}")
+    p = paired_p(a, b) if paired else welch_p(a, b)
+    better = (difference.mean < 0) == (mode == "min")
+    outcome = SUPPORTED if better == (claim.says == "better") else CONTRADICTED
+    return Judged(claim, outcome, shown, p, name)
+
+
+def _factor(difference: Interval) -> Interval:
+    lo, mean, hi = (math.exp(value or 0.0) for value in (difference.lo, difference.mean, difference.hi))
+    return Interval(mean, None, lo, hi, difference.n)
+
+
+def _sample(members: Sequence[Run], metric: str, split: str, scale: str) -> Sample | None:
+    """The values by seed; None where a run diverged or a value has no logarithm."""
+    values = {run.job.seed: run.metric(split, metric) for run in members}
+    return _scaled(values, data_key(members[0]) if members else None, scale)
+
+
+def _baseline(members: Sequence[Run], metric: str, scale: str) -> Sample | None:
+    """The baseline of each run's own data, paired with it."""
+    values = {run.job.seed: ((run.record or {}).get("baseline") or {}).get(metric) for run in members}
+    return _scaled(values, data_key(members[0]), scale)
+
+
+def _scaled(values: Mapping[int, float | None], data: Any, scale: str) -> Sample | None:
+    numbers = {seed: value for seed, value in values.items() if value is not None}
+    if len(numbers) < len(values) or (scale == "log" and min(numbers.values(), default=1) <= 0):
+        return None
+    return Sample({s: math.log(v) for s, v in numbers.items()} if scale == "log" else numbers, data)

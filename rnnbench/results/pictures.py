@@ -1,0 +1,157 @@
+"""Pictures of a paper from its committed records: learning curves, and what quality costs.
+
+A picture carries the sum of what it was drawn from, so that one which does not belong to the records is found out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from rnnbench.records.paper import Paper
+from rnnbench.records.paper_table import PaperTable
+from rnnbench.records.record import Run
+from rnnbench.results.compare import appearances, draw_curves, primary
+from rnnbench.results.curves import average
+from rnnbench.results.statistics import mean_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Looks = dict[str, tuple[str, str]]
+Panel = tuple[PaperTable, str, list[Run]]  # table, column, its finished reported runs
+
+CURVES = "learning_curves.png"
+COST = "quality_and_cost.png"
+TEXTS = {
+    CURVES: "Validation metric over steps and over seconds: mean and 95 % band over seeds",
+    COST: "Test metric against the seconds of a run: mean and 95 % interval over seeds",
+}
+KEYWORD = "Description"  # of the PNG chunk that holds the sum
+
+
+def drawn(paper: Paper, runs: Sequence[Run]) -> dict[str, str]:
+    """File name to description of each picture that ``runs`` are enough for."""
+    panels = _panels(paper, runs)
+    possible = {CURVES: any(_with_series(panel) for panel in panels), COST: bool(panels)}
+    return {name: text for name, text in TEXTS.items() if possible[name]}
+
+
+def draw_pictures(paper: Paper, runs: Sequence[Run], folder: Path) -> None:
+    """Draw what ``folder`` has not, or has of other records, and remove what can no longer be drawn."""
+    names = drawn(paper, runs)
+    for name in TEXTS:
+        path = folder / name
+        if name not in names:
+            path.unlink(missing_ok=True)
+        elif not is_of(path, _sum(name, paper, runs)):
+            _DRAW[name](_panels(paper, runs), path, _sum(name, paper, runs))
+
+
+def check_pictures(paper: Paper, runs: Sequence[Run]) -> list[Path]:
+    """The pictures of the paper that are missing, or were drawn from something else."""
+    return [
+        paper.folder / name for name in drawn(paper, runs) if not is_of(paper.folder / name, _sum(name, paper, runs))
+    ]
+
+
+def save(figure: Any, path: Path, digest: str) -> None:
+    """Save a figure with the sum of what it shows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110, metadata={KEYWORD: digest, "Software": None})
+
+
+def canvas(width: float, height: float) -> Any:
+    """A figure without pyplot, which would keep a global list of them."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def is_of(path: Path, digest: str) -> bool:
+    """Whether the picture there shows what has this sum."""
+    return path.exists() and digest.encode() in path.read_bytes()
+
+
+def _sum(name: str, paper: Paper, runs: Sequence[Run]) -> str:
+    """16 digits of the SHA-256 of what a picture shows."""
+    shown: list[Any] = []
+    for table, col, members in _panels(paper, runs):
+        for run in members:
+            record: Mapping[str, Any] = run.record or {}
+            own = [table.metric, col, run.job.model, run.job.seed, record["seconds"]]
+            own.append(record["series"] if name == CURVES else run.metric("test", table.metric))
+            shown.append([*own, record["steps"] if name == CURVES else None])
+    return hashlib.sha256(json.dumps([name, shown], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _panels(paper: Paper, runs: Sequence[Run]) -> list[Panel]:
+    found = []
+    for table in paper.tables:
+        finished = [run for run in table.reported(runs) if run.status == "finished"]
+        found += [(table, col, [run for run in finished if run.job.dataset == col]) for col in table.cols]
+    return [panel for panel in found if panel[2]]
+
+
+def _with_series(panel: Panel) -> list[Run]:
+    return [run for run in panel[2] if run.record and run.record["series"].get("step")]
+
+
+def _labels(panels: Sequence[Panel]) -> Looks:
+    return appearances(list(dict.fromkeys(row for table, _, _ in panels for row in table.rows)))
+
+
+def _draw_all_curves(panels: Sequence[Panel], path: Path, digest: str) -> None:
+    shown = [panel for panel in panels if _with_series(panel)]
+    figure = canvas(1.0 + 4.0 * len(shown), 6.4)
+    axes = figure.subplots(2, len(shown), squeeze=False)
+    for at, panel in enumerate(shown):
+        curves = average(_with_series(panel))
+        looks = {one.label: _labels(panels)[one.label.split(" (")[0]] for one in curves}
+        draw_curves(axes[0, at], curves, primary(curves), looks)
+        draw_curves(axes[1, at], curves, primary(curves), looks, seconds=True)
+    save(figure, path, digest)
+
+
+def _draw_cost(panels: Sequence[Panel], path: Path, digest: str) -> None:
+    figure = canvas(1.0 + 4.0 * len(panels), 3.6)
+    looks = _labels(panels)
+    for axis, (table, col, members) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+        values = [_point(axis, row, members, table.metric, looks[row][0]) for row in table.rows]
+        known = [value for value in values if value is not None]
+        if known and min(known) > 0 and max(known) / min(known) > 10**1.5:
+            axis.set_yscale("log")
+        axis.set_xscale("log")
+        axis.set_title(col)
+        axis.set_xlabel("seconds of a run")
+        axis.set_ylabel(f"test {table.metric}")
+        axis.grid(alpha=0.25)
+        axis.legend(fontsize="small")
+    save(figure, path, digest)
+
+
+def _point(axis: Axes, row: str, members: Sequence[Run], metric: str, colour: str) -> float | None:
+    """One model: seconds and value, with the interval; returns the value."""
+    own = [
+        (run, value) for run in members if run.job.model == row and (value := run.metric("test", metric)) is not None
+    ]
+    if not own:
+        return None
+    interval = mean_interval([value for _, value in own])
+    seconds = fmean(run.record["seconds"] for run, _ in own if run.record)
+    weights = own[0][0].record["parameters"]["backbone"] if own[0][0].record else 0
+    axis.errorbar(
+        [seconds], [interval.mean], yerr=[interval.half or 0.0], fmt="o", capsize=3, color=colour,
+        label=f"{row} ({weights:,} weights)",
+    )  # fmt: skip
+    return interval.mean
+
+
+_DRAW: dict[str, Callable[[Sequence[Panel], Path, str], None]] = {CURVES: _draw_all_curves, COST: _draw_cost}

@@ -1,0 +1,179 @@
+"""Which architecture wins where, at which cost: mean ranks over the data sets of all papers.
+
+Models are ranked within a *block*, one column of one paper's table, by their mean test value. Whether ranks differ at
+all is Friedman's test; two models differ where their mean ranks are further apart than Nemenyi's critical difference
+(Demsar 2006, Journal of Machine Learning Research 7).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rnnbench.records.paper import ARCHIVE, Paper
+from rnnbench.records.series import read_runs
+from rnnbench.results.compare import appearances
+from rnnbench.results.formats import NOTHING, interval_text, markdown_rows
+from rnnbench.results.paper import results
+from rnnbench.results.pictures import canvas, is_of, save
+from rnnbench.results.statistics import ALPHA, Interval
+from rnnbench.results.table import Cell
+
+CORE = ("tanh", "lstm", "gru")  # rows that papers have in common; a block without one of them is not ranked
+LEAST = 3  # blocks of which ranks are shown
+PICTURE = "ranks.png"
+
+
+@dataclass(frozen=True)
+class Block:
+    """One column of one paper's table.
+
+    Attributes:
+        paper: its name.
+        col: the column.
+        metric: what is compared, on test.
+        cells: row to its cell, with all runs finished.
+    """
+
+    paper: str
+    col: str
+    metric: str
+    cells: dict[str, Cell]
+
+    def ranks(self, rows: Sequence[str]) -> list[float]:
+        """The rank of each of ``rows`` by its mean, 1 the best; equal means share the mean of their ranks."""
+        values = [_mean(self.cells[row]) * (1 if self.cells[row].mode == "min" else -1) for row in rows]
+        return [1 + sum(other < value for other in values) + (values.count(value) - 1) / 2 for value in values]
+
+    def seconds(self, row: str) -> float:
+        """Mean seconds of a run."""
+        return self.cells[row].costs.get("seconds") or math.nan
+
+
+def blocks(papers: Sequence[Paper]) -> list[Block]:
+    """Every column of a ranked table with at least two models whose runs have all finished."""
+    found = []
+    for paper in papers:
+        runs = read_runs(paper.folder / ARCHIVE)
+        for table in paper.tables:
+            result = results(table, runs).get("test") if table.ranked else None
+            for col in result.cols.labels if result else ():
+                cells = {row: result.cells[row, col] for row in table.rows if (row, col) in result.cells}
+                cells = {row: cell for row, cell in cells.items() if cell.sound and cell.interval}
+                if len(cells) > 1:
+                    found.append(Block(paper.name, col, table.metric, cells))
+    return found
+
+
+def ranked(found: Sequence[Block]) -> list[Block]:
+    """The blocks that have every model of ``CORE``."""
+    return [block for block in found if all(row in block.cells for row in CORE)]
+
+
+def mean_ranks(found: Sequence[Block]) -> dict[str, float]:
+    """Each model of ``CORE`` to its mean rank over the ranked blocks."""
+    ranks = [block.ranks(CORE) for block in ranked(found)]
+    return {row: fmean(column) for row, column in zip(CORE, zip(*ranks))}
+
+
+def friedman_p(found: Sequence[Block]) -> float | None:
+    """P value of equal ranks; None for too few blocks."""
+    from scipy.stats import friedmanchisquare
+
+    values = [[_mean(b.cells[row]) * (1 if b.cells[row].mode == "min" else -1) for row in CORE] for b in ranked(found)]
+    return float(friedmanchisquare(*zip(*values)).pvalue) if len(values) >= LEAST else None
+
+
+def critical_difference(models: int, count: int) -> float:
+    """Nemenyi's: mean ranks of ``models`` over ``count`` blocks that are further apart differ at 5 %."""
+    from scipy.stats import studentized_range
+
+    q = studentized_range.ppf(1 - ALPHA, models, math.inf) / math.sqrt(2)
+    return float(q * math.sqrt(models * (models + 1) / (6 * count)))
+
+
+def section(found: Sequence[Block]) -> str:
+    """What the blocks say, in Markdown, and the link to their picture."""
+    parts = [_where(found)] if found else ["Nothing has been run yet."]
+    if len(ranked(found)) >= LEAST:
+        parts += [_ranks(found), f"![Mean rank against cost]({PICTURE})"]
+    return "\n\n".join(parts) + "\n"
+
+
+def draw_ranks(found: Sequence[Block], folder: Path) -> None:
+    """Draw the picture, unless it is there, of these very blocks."""
+    if not ranks_drawn(found, folder):
+        _draw(found, folder / PICTURE)
+
+
+def ranks_drawn(found: Sequence[Block], folder: Path) -> bool:
+    """Whether the picture was drawn from these blocks, or there is nothing to draw."""
+    return len(ranked(found)) < LEAST or is_of(folder / PICTURE, _sum(found))
+
+
+def _mean(cell: Cell) -> float:
+    return cell.interval.mean if cell.interval else math.nan
+
+
+def _where(found: Sequence[Block]) -> str:
+    """A line a block: who is best, and what the LSTM and the GRU came to and took."""
+    lines = [["paper", "data", "test", "best", "lstm", "gru", "seconds lstm", "seconds gru"]]
+    for block in found:
+        best = ", ".join(row for row, cell in block.cells.items() if cell.best) or NOTHING
+        texts = [_text(block.cells.get(row)) for row in ("lstm", "gru")]
+        seconds = [f"{block.seconds(row):.3g}" if row in block.cells else NOTHING for row in ("lstm", "gru")]
+        lines.append([block.paper, block.col, block.metric, best, *texts, *seconds])
+    return f"{markdown_rows(lines)}\n\nBest: not significantly worse than the best of all models of that table (Holm)."
+
+
+def _text(cell: Cell | None) -> str:
+    interval: Interval | None = cell.interval if cell else None
+    return interval_text(interval) if interval else NOTHING
+
+
+def _ranks(found: Sequence[Block]) -> str:
+    means, count, p = mean_ranks(found), len(ranked(found)), friedman_p(found)
+    lines = [["model", "mean rank", "times first", "seconds / those of the LSTM"]]
+    for row in sorted(means, key=means.__getitem__):
+        first = sum(block.ranks(CORE)[CORE.index(row)] == 1 for block in ranked(found))
+        lines.append([row, f"{means[row]:.2f}", f"{first} of {count}", f"{_relative_cost(found, row):.2f}"])
+    difference = critical_difference(len(CORE), count)
+    text = f"Over {count} data sets; ranks further apart than {difference:.2f} differ at 5 % (Nemenyi)"
+    text += f"; Friedman p = {p:.2g}." if p is not None else "."
+    return f"{markdown_rows(lines)}\n\n{text} Seconds: geometric mean, at the sizes of the tables."
+
+
+def _relative_cost(found: Sequence[Block], row: str) -> float:
+    ratios = [block.seconds(row) / block.seconds("lstm") for block in ranked(found)]
+    return math.exp(fmean(map(math.log, ratios)))
+
+
+def _sum(found: Sequence[Block]) -> str:
+    shown = [[b.paper, b.col, b.ranks(CORE), [b.seconds(row) for row in CORE]] for b in ranked(found)]
+    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
+
+
+def _draw(found: Sequence[Block], path: Path) -> None:
+    """Every block's rank as a small point, the mean as a large one, over the cost relative to the LSTM."""
+    figure: Any = canvas(6.4, 4.0)
+    axis = figure.subplots()
+    looks = appearances(CORE)
+    for row in CORE:
+        xs = [block.seconds(row) / block.seconds("lstm") for block in ranked(found)]
+        ys = [block.ranks(CORE)[CORE.index(row)] for block in ranked(found)]
+        axis.scatter(xs, ys, s=18, alpha=0.5, color=looks[row][0])
+        axis.scatter([_relative_cost(found, row)], [fmean(ys)], s=120, color=looks[row][0], label=row)
+    axis.set_xscale("log")
+    axis.set_ylim(len(CORE) + 0.3, 0.7)
+    axis.set_yticks(range(1, len(CORE) + 1))
+    axis.set_xlabel("seconds of a run / those of the LSTM")
+    axis.set_ylabel("rank on test (1 is best)")
+    axis.grid(alpha=0.25)
+    axis.legend()
+    save(figure, path, _sum(found))

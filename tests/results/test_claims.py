@@ -1,0 +1,120 @@
+"""Claims A against B, against scipy."""
+
+import math
+import runpy
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+from rnnbench.errors import UserError
+from rnnbench.results.claims import judge, read_claims
+from rnnbench.results.statistics import holm
+
+declared = runpy.run_path(str(Path(__file__).parents[1] / "records" / "test_paper_table.py"))
+LSTM = [0.50, 0.52, 0.49, 0.53, 0.51]
+GRU = [0.48, 0.51, 0.47, 0.50, 0.50]
+RNN = [0.90, 0.70, 0.80, 0.95, 0.85]
+ROWS = {name: [f"model={name}"] for name in ("lstm", "gru", "rnn", "never")}
+
+
+@pytest.fixture
+def table(tmp_path):
+    def with_claims(*claims):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        return declared["without_search"](folder, rows=ROWS, seeds=[0, 1, 2, 3, 4], claims=list(claims))
+
+    return with_claims
+
+
+@pytest.fixture
+def runs(make):
+    values = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
+    return [make.run(v, model=m, seed=s) for m, of_model in values.items() for s, v in enumerate(of_model)]
+
+
+def test_a_difference_is_tested_in_pairs_where_the_data_were_the_same_and_corrected(table, runs):
+    claims = [
+        {"a": "gru", "says": "better", "b": "lstm"},
+        {"a": "lstm", "says": "worse", "b": "rnn"},
+        {"a": "rnn", "says": "better", "b": "gru"},
+    ]
+    judged = judge(table(*claims), runs)
+    raw = [stats.ttest_rel(GRU, LSTM).pvalue, stats.ttest_rel(LSTM, RNN).pvalue, stats.ttest_rel(RNN, GRU).pvalue]
+    assert [one.p for one in judged] == pytest.approx(holm(raw))
+    assert [one.outcome for one in judged] == ["supported", "contradicted", "contradicted"]
+    interval = stats.ttest_rel(GRU, LSTM).confidence_interval(0.95)
+    assert judged[0].difference.lo == pytest.approx(interval.low)
+    assert judged[0].difference.hi == pytest.approx(interval.high)
+    assert str(judged[0].claim) == "gru is better than lstm on adding"
+
+
+def test_a_difference_that_is_not_significant_decides_nothing(table, make):
+    runs = [make.run(v, model="lstm", seed=s) for s, v in enumerate([0.5, 0.6])]
+    runs += [make.run(v, model="gru", seed=s) for s, v in enumerate([0.4, 0.61])]
+    (one,) = judge(table({"a": "gru", "says": "better", "b": "lstm"}), runs)
+    assert (one.outcome, one.test) == ("undecided", "paired t")
+    assert one.p > 0.05
+
+
+def test_welch_on_request_and_on_a_log_scale(table, runs):
+    (one,) = judge(table({"a": "rnn", "says": "worse", "b": "gru", "test": "welch", "scale": "log"}), runs)
+    expected = stats.ttest_ind([math.log(v) for v in RNN], [math.log(v) for v in GRU], equal_var=False)
+    assert one.p == pytest.approx(expected.pvalue)
+    assert one.difference.mean == pytest.approx(math.exp(expected.statistic * expected._standard_error))
+    assert one.outcome == "supported"
+
+
+def test_equality_needs_an_interval_within_the_margin(table, runs):
+    def outcome(margin, other="lstm"):
+        (one,) = judge(table({"a": "gru", "says": "equal", "b": other, "margin": margin}), runs)
+        return one
+
+    wide = outcome(0.05)
+    shift = [g - o for g, o in zip(GRU, LSTM)]
+    low = stats.ttest_1samp(shift, -0.05, alternative="greater").pvalue
+    high = stats.ttest_1samp(shift, 0.05, alternative="less").pvalue
+    assert wide.p == pytest.approx(max(low, high))
+    assert wide.outcome == "supported"
+    assert outcome(0.02).outcome == "undecided"
+    assert outcome(0.05, "rnn").outcome == "contradicted"
+
+
+def test_the_baseline_is_the_one_that_the_runs_recorded(table, runs):
+    claims = [{"a": "gru", "says": "worse", "b": "baseline"}, {"a": "never", "says": "better", "b": "baseline"}]
+    known, unknown = judge(table(*claims), runs)
+    assert known.p == pytest.approx(stats.ttest_1samp(GRU, 0.1667).pvalue)
+    assert (known.outcome, known.test) == ("supported", "one-sample t")
+    assert (unknown.outcome, unknown.p) == ("not run", None)
+
+
+def test_a_diverged_run_and_a_single_one_decide_nothing(table, runs, make):
+    (one,) = judge(
+        table({"a": "gru", "says": "better", "b": "lstm"}),
+        [
+            *runs[:10],
+        ],
+    )
+    assert one.outcome == "supported"
+    diverged = make.run(model="gru", seed=9, status="diverged", metrics={})
+    (one,) = judge(table({"a": "gru", "says": "better", "b": "lstm"}), [*runs, diverged])
+    assert (one.outcome, one.test) == ("undecided", "a run has no number")
+    (one,) = judge(table({"a": "gru", "says": "better", "b": "lstm"}), [runs[0], runs[5]])
+    assert (one.outcome, one.test) == ("undecided", "too few runs")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"a": "grv"}, "a='grv'; did you mean gru"),
+        ({"says": "nicer"}, "says='nicer'"),
+        ({"col": "copy"}, "col='copy'"),
+        ({"margin": 0.1}, "margin=0.1: `equal` needs one"),
+        ({"says": "equal"}, "margin=None: `equal` needs one above 0"),
+        ({"says": "equal", "margin": 0.5, "scale": "log"}, "needs one above 1"),
+        ({"worth": 1}, "unknown key 'worth'"),
+    ],
+)
+def test_a_wrong_claim_is_one_line(table, change, message):
+    with pytest.raises(UserError, match=rf"Table 1, claim 1: .*{message}"):
+        read_claims(table({"a": "gru", "says": "better", "b": "lstm", **change}))

@@ -1,0 +1,93 @@
+"""Ranks over papers, against scipy and published tables of critical differences."""
+
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+from rnnbench.records.archive import write_archive
+from rnnbench.records.paper import load_paper
+from rnnbench.results.ranks import (
+    CORE,
+    blocks,
+    critical_difference,
+    draw_ranks,
+    friedman_p,
+    mean_ranks,
+    ranked,
+    ranks_drawn,
+    section,
+)
+
+declared = runpy.run_path(str(Path(__file__).parents[1] / "records" / "test_paper_table.py"))
+VALUES = {"a": (0.9, 0.5, 0.4), "b": (0.9, 0.3, 0.4), "c": (0.8, 0.5, 0.4), "d": (0.9, 0.5, 0.6)}  # tanh, lstm, gru
+
+
+@pytest.fixture
+def papers(tmp_path, make):
+    rows = {name: [f"model={name}"] for name in (*CORE, "irnn")}
+    declared["without_search"](
+        tmp_path / "p",
+        rows=rows,
+        cols={col: [f"dataset={col}"] for col in VALUES},
+        published={"values": []},
+        metric="mse",
+    )
+    runs = [
+        make.run(value + seed / 1000, model=row, dataset=col, seed=seed, seconds=10.0 * (1 + (row == "lstm")))
+        for col, values in VALUES.items()
+        for row, value in zip(CORE, values)
+        for seed in (0, 1)
+    ]
+    runs += [make.run(0.1, model="irnn", dataset="a", seed=s) for s in (0, 1)]
+    write_archive(runs, tmp_path / "p" / "records.csv")
+    return [load_paper(tmp_path / "p")]
+
+
+def test_mean_ranks_and_friedman_are_those_of_scipy(papers):
+    found = blocks(papers)
+    assert [block.col for block in ranked(found)] == list(VALUES)
+    ranks = [stats.rankdata(values) for values in VALUES.values()]
+    assert mean_ranks(found) == pytest.approx({row: sum(r[i] for r in ranks) / 4 for i, row in enumerate(CORE)})
+    assert friedman_p(found) == pytest.approx(stats.friedmanchisquare(*zip(*VALUES.values())).pvalue)
+    assert friedman_p(found[:2]) is None
+
+
+@pytest.mark.parametrize(("models", "q"), [(2, 1.960), (3, 2.343), (4, 2.569), (10, 3.164)])
+def test_critical_differences_are_those_that_demsar_prints(models, q):
+    assert critical_difference(models, 14) == pytest.approx(q * (models * (models + 1) / (6 * 14)) ** 0.5, rel=1e-3)
+
+
+def test_equal_means_share_their_rank_and_more_can_be_better(papers):
+    (block, *_) = blocks(papers)
+    assert block.ranks(CORE) == [3.0, 2.0, 1.0]
+    same = replace(block, cells={**block.cells, "gru": block.cells["lstm"]})
+    assert same.ranks(CORE) == [3.0, 1.5, 1.5]
+    more = replace(block, cells={row: replace(cell, mode="max") for row, cell in block.cells.items()})
+    assert more.ranks(CORE) == [1.0, 2.0, 3.0]
+
+
+def test_a_block_without_one_of_the_three_and_a_table_that_is_left_out_are_not_ranked(papers):
+    (paper,) = papers
+    (table,) = paper.tables
+    without = replace(table, rows={row: value for row, value in table.rows.items() if row != "gru"})
+    assert ranked(blocks([replace(paper, tables=(without,))])) == []
+    assert blocks([replace(paper, tables=(replace(table, ranked=False),))]) == []
+
+
+def test_the_section_says_who_is_best_and_what_ranks_and_costs_are(papers):
+    text = section(blocks(papers))
+    assert "| gru | 1.50 | 2 of 4 | 0.50 |" in text
+    assert "| p | a | mse | irnn | 0.5005 ± 0.0064 | 0.4005 ± 0.0064 | 20 | 10 |" in text
+    assert section([]) == "Nothing has been run yet.\n"
+
+
+def test_a_picture_belongs_to_its_blocks(papers, tmp_path):
+    found = blocks(papers)
+    assert not ranks_drawn(found, tmp_path)
+    draw_ranks(found, tmp_path)
+    assert ranks_drawn(found, tmp_path)
+    assert not ranks_drawn(found[1:], tmp_path)
+    assert ranks_drawn([], tmp_path)

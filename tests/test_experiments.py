@@ -1,0 +1,54 @@
+"""Every row and every column of every paper in experiments/ trains two steps, in its quick form."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rnnbench.data.files import locate
+from rnnbench.records.paper import load_papers
+from rnnbench.training.callbacks import StopFlag
+from rnnbench.training.compose import Composer
+from rnnbench.training.plan import make_plan
+from rnnbench.training.run import run
+
+PAPERS = load_papers(Path(__file__).parents[1] / "experiments")
+
+
+def cells(paper):
+    """(table, row, column): each row once with its first column, and each further column with the first row."""
+    seen = set()
+    for table in paper.tables:
+        first_row, first_col = next(iter(table.rows)), next(iter(table.cols))
+        for row, col in table.places:
+            if (row != first_row and col != first_col) or (row, table.rows[row], table.cols[col]) in seen:
+                continue
+            known_row = any(row == r and table.rows[row] == overrides for r, overrides, _ in seen)
+            known_col = any(table.cols[col] == overrides for _, _, overrides in seen)
+            if not (known_row and known_col):
+                seen.add((row, table.rows[row], table.cols[col]))
+                yield pytest.param(table.shortened(paper.quick), row, col, id=f"{paper.name}-{row}-{col}")
+
+
+@pytest.mark.parametrize(("table", "row", "col"), [cell for paper in PAPERS for cell in cells(paper)])
+def test_a_row_trains_two_steps(table, row, col, tmp_path, monkeypatch):
+    monkeypatch.setenv("RNNBENCH_RUNS", str(tmp_path))
+    words = [*table.overrides(row, col), "seed=0", "trainer.max_epochs=1", "debug=two_steps", "logger=none"]
+    if table.search is not None:
+        words.append(f"{table.search.key}={table.search.values()[0]}")
+    plan = make_plan(Composer().one(words), words)
+    for file in plan.dataset.files:
+        if locate(file, os.environ.get("RNNBENCH_DATA")) is None:
+            pytest.skip(f"{file} is not in the data folder (RNNBENCH_DATA)")
+    status, record = run(plan, StopFlag())
+    assert status == "finished"
+    assert record is not None
+    assert record["steps"] == 2
+    assert (record["model"], record["dataset"]) == (row, col)
+    assert table.metric in record["metrics"]["test"]
+
+
+def test_every_declared_key_is_known_and_every_paper_says_what_differs():
+    for paper in PAPERS:
+        assert paper.notes.get("departures from the paper"), paper.name
+        assert paper.quick["overrides"], paper.name
