@@ -6,7 +6,10 @@ from rnnbench.data.csv_file import CsvFile
 from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.digits import Digits
 from rnnbench.data.polyphonic import Polyphonic
+from rnnbench.data.sentences import Sentences
 from rnnbench.data.spec import Batch, DataSpec
+from rnnbench.data.text_collections import TextCollection
+from rnnbench.data.text_csv import TextCsv
 
 __all__ = [
     "Adding",
@@ -17,6 +20,9 @@ __all__ = [
     "Dataset",
     "Digits",
     "Polyphonic",
+    "Sentences",
     "Sequences",
     "Splits",
+    "TextCollection",
+    "TextCsv",
 ]
