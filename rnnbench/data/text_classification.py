@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least
+from rnnbench.data.labels import name_class
 from rnnbench.data.spec import DataSpec
 from rnnbench.data.text import RESERVED, Vocabulary, count_words, tokenise, user_texts
 from rnnbench.errors import UserError
@@ -110,8 +110,4 @@ class TextClassification(Dataset):
 
     def answer(self, prediction: Tensor, artifacts: dict[str, Any]) -> dict[str, Any]:
         """The likeliest class and the probability of each, by name."""
-        labels: Sequence[str] = artifacts["labels"]
-        return {
-            "label": labels[int(prediction.argmax())],
-            "probabilities": dict(zip(labels, prediction.tolist(), strict=True)),
-        }
+        return name_class(prediction, artifacts["labels"])
