@@ -34,7 +34,12 @@ EXTRA = {
     ("dataset", "copy_memory"): SIZES,
     ("dataset", "selective_copy"): SIZES,
     ("dataset", "csv"): ["dataset.path=prices.csv", "dataset.window=4"],
+    ("dataset", "text_csv"): ["dataset.path=texts.csv"],
+    ("dataset", "ts_file"): ["dataset.path=any.ts", "dataset.test_path=any.ts"],
+    ("dataset", "mnist"): ["dataset.batch_size=8", "dataset.eval_batch_size=8"],
+    ("dataset", "imdb"): ["dataset.max_length=20"],
     ("task", "regression"): ["dataset=adding", *SIZES],
+    ("task", "text_classification"): ["dataset=sentences"],
     ("task", "polyphonic"): ["dataset=jsb"],
     ("budget", "params_20k"): ["model=rnn"],
     ("debug", "anomaly"): ["debug.limit_batches=1"],
@@ -68,6 +73,9 @@ def _folder(tmp_path, monkeypatch):
         monkeypatch.setenv("RNNBENCH_DATA", str(Path(data).resolve()))
     monkeypatch.setenv("RNNBENCH_RUNS", str(tmp_path / "runs"))
     monkeypatch.chdir(tmp_path)
+    texts = "".join(f"day {i} is {kind},{kind}\n" for i in range(40) for kind in ("fine", "poor"))
+    (tmp_path / "texts.csv").write_text(f"text,label\n{texts}")
+    (tmp_path / "any.ts").write_text("@classLabel true x y\n@data\n" + "1,2,3:x\n4,5:y\n" * 50)
     (tmp_path / "prices.csv").write_text("price\n" + "\n".join(str(i % 7 + i / 50) for i in range(200)))
 
 

@@ -36,6 +36,12 @@ def copy_member(path: Path, member: str, out: IO[bytes], limit: int) -> None:
     raise BadArchive(f"{path}: no member {member}")
 
 
+def read_members(path: Path, pattern: str) -> dict[str, bytes]:
+    """The members that ``pattern`` finds, by the name that is its group 1. Raises ``BadArchive``."""
+    with _readable(path):
+        return {found[1]: content.read() for name, content in _members(path) if (found := re.search(pattern, name))}
+
+
 def members_sum(path: Path, pattern: str) -> str:
     """sha256 over the sorted lines ``name  sha256`` of the members that ``pattern`` finds. Raises ``BadArchive``."""
     lines = []

@@ -179,6 +179,10 @@ class Dataset:
         """What the prediction for one sequence means, by name; JSON holds it. For ``prediction`` see the task."""
         return {"prediction": prediction.tolist() if isinstance(prediction, Tensor) else prediction}
 
+    def answers(self, predictions: list[Any], source: str, artifacts: dict[str, Any]) -> list[dict[str, Any]]:
+        """An answer for each sequence of ``source``; a data set whose answers show their input says more here."""
+        return [self.answer(prediction, artifacts) for prediction in predictions]
+
     def prepare(self) -> list[Path]:
         """Make the files present and verified; their paths. Raises ``UserError``."""
         from rnnbench.data.files import fetch

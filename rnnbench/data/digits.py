@@ -13,6 +13,7 @@ import torch
 
 from rnnbench.data.dataset import Dataset, Sequences, Splits, one_of
 from rnnbench.data.spec import DataSpec
+from rnnbench.data.stratified import stratified
 from rnnbench.errors import UserError
 
 SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"  # of images then labels, as uint8
@@ -66,17 +67,6 @@ class Digits(Dataset):
 
 
 def split_rows(labels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Row numbers of train, valid and test, each class shared out alike.
-
-    ``RandomState``, not ``Generator`` or scikit-learn: its stream is frozen, so the split outlives new versions.
-    """
-    random = np.random.RandomState(SPLIT_SEED)
-    parts: tuple[list[int], ...] = ([], [], [])
-    shares = np.cumsum(SHARES)
-    for label in np.unique(labels):
-        rows = random.permutation(np.flatnonzero(labels == label))
-        cuts = np.round(shares * len(rows)).astype(int)
-        for part, chosen in zip(parts, np.split(rows, cuts), strict=True):
-            part.extend(chosen.tolist())
-    train, valid, test = (torch.tensor(sorted(part)) for part in parts)
+    """Row numbers of train, valid and test, each class shared out alike."""
+    train, valid, test = stratified(labels, SHARES, SPLIT_SEED)
     return train, valid, test

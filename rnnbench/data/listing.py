@@ -59,7 +59,7 @@ def main(action: str, names: Sequence[str], data_dir: str | Path | None) -> int:
     """
     known = dataset_files()
     chosen = {name: known[name] if name in known else (entry(name).name,) for name in names or known}
-    wanted = [file for reads in chosen.values() for file in reads]
+    wanted = list(dict.fromkeys(file for reads in chosen.values() for file in reads))  # several may share one
     problems = _prepare(wanted, data_dir) if action == "prepare" else []
     found = rows(wanted, data_dir)
     for name, reads in chosen.items():

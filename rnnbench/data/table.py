@@ -30,9 +30,17 @@ class Table:
         encoding: of its text; a byte order mark is skipped in UTF-8.
         separator: between its fields.
         header: whether its first line names the columns; otherwise they are called 0, 1, ...
+        text: whether words such as "NA" and "None" are what they say, not missing numbers.
     """
 
-    def __init__(self, path: str | Path, encoding: str = "utf-8", separator: str = ",", header: bool = True):
+    def __init__(
+        self,
+        path: str | Path,
+        encoding: str = "utf-8",
+        separator: str = ",",
+        header: bool = True,
+        text: bool = False,
+    ):
         self.path = Path(path).expanduser()
         self.first_line = 2 if header else 1
         try:
@@ -41,7 +49,8 @@ class Table:
             raise UserError(f"{self.path}: cannot be read ({error.strerror}); set dataset.path") from error
         # pandas' own utf-8 would keep the byte order mark in the first name
         encoding = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
-        self.frame = _read(self.path, encoding, separator, header, stamp.st_mtime_ns, stamp.st_size)
+        separator = separator.replace("\\t", "\t")  # as a shell hands a tab over
+        self.frame = _read(self.path, encoding, separator, header, text, stamp.st_mtime_ns, stamp.st_size)
         self.columns = list(self.frame.columns)
 
     def sha256(self) -> str:
@@ -107,7 +116,9 @@ class Table:
 
 
 @lru_cache(maxsize=2)
-def _read(path: Path, encoding: str, separator: str, header: bool, mtime_ns: int, size: int) -> pd.DataFrame:
+def _read(
+    path: Path, encoding: str, separator: str, header: bool, text: bool, mtime_ns: int, size: int
+) -> pd.DataFrame:
     """All cells as text, missing ones as NA. ``mtime_ns`` and ``size`` are there to read a changed file again."""
     import pandas as pd
 
@@ -120,12 +131,15 @@ def _read(path: Path, encoding: str, separator: str, header: bool, mtime_ns: int
                 sep=separator,
                 header=0 if header else None,
                 dtype=str,
+                keep_default_na=not text,
+                na_values=[""],
                 index_col=False,
                 skip_blank_lines=False,  # a blank line is a missing value, and line numbers must hold
                 skipinitialspace=True,
             )
     except (UnicodeError, LookupError) as error:
-        raise UserError(f"{path}: is not {encoding} text; set dataset.encoding, for instance cp1252") from error
+        named = encoding.removesuffix("-sig")
+        raise UserError(f"{path}: is not {named} text; set dataset.encoding, for instance cp1252") from error
     except pd.errors.EmptyDataError as error:
         raise UserError(f"{path}: is empty") from error
     except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError, OSError, EOFError) as error:

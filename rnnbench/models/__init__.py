@@ -1,7 +1,16 @@
 """Encoders, heads and pooling around a backbone, and parameter budgets."""
 
 from rnnbench.models.budget import Match, match_hidden_size
-from rnnbench.models.encoders import Embedding
+from rnnbench.models.encoders import Embedding, WordsAndCharacters
 from rnnbench.models.model import PARTS, SequenceModel, build_model, count_parameters
 
-__all__ = ["PARTS", "Embedding", "Match", "SequenceModel", "build_model", "count_parameters", "match_hidden_size"]
+__all__ = [
+    "PARTS",
+    "Embedding",
+    "Match",
+    "SequenceModel",
+    "WordsAndCharacters",
+    "build_model",
+    "count_parameters",
+    "match_hidden_size",
+]

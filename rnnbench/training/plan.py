@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rnnbench import schema
 from rnnbench.errors import UserError
 from rnnbench.models import Match, build_model, count_parameters, match_hidden_size
+from rnnbench.models.word_vectors import sha256
 from rnnbench.records.identity import flatten, identity, without_defaults
 from rnnbench.records.record import Job
 from rnnbench.records.store import RunDirectory, run_name
@@ -27,7 +28,7 @@ from rnnbench.training.compose import plain
 from rnnbench.training.explain import full_key
 
 # Where files lie and how many sequences are scored at once changes no result.
-NOT_SCIENCE = {"data_dir", "path", "eval_batch_size"}
+NOT_SCIENCE = {"data_dir", "path", "test_path", "eval_batch_size"}
 TYPED = {"trainer": schema.Trainer, "debug": schema.Debug}
 HEAD = ("dataset", "model", "parameters", "seed")
 
@@ -225,10 +226,22 @@ def _science(config: dict[str, Any], dataset: Any, engine: str, versions: dict[s
     for name, cls in TYPED.items():
         fields = {f.name: f.default for f in dataclasses.fields(cls) if f.metadata["science"]}
         kept[name] = without_defaults({k: config[name][k] for k in fields}, fields)
-    kept |= {"seed": config["seed"], "engine": engine, "versions": versions, "data": dataset.fingerprint()}
+    kept["task"].get("encoder", {}).pop("vectors", None)  # the file's sum counts
+    kept |= {"seed": config["seed"], "engine": engine, "versions": versions, "data": _data(config, dataset)}
     if config["init_from"] is not None:
         kept["init_from"] = start_weights(config["init_from"])[1]
     return kept
+
+
+def _data(config: dict[str, Any], dataset: Any) -> dict[str, str]:
+    """sha256 by file, of the data and of the word vectors that an encoder starts from."""
+    vectors = (config["task"].get("encoder") or {}).get("vectors")
+    if vectors is None:
+        return dataset.fingerprint()
+    try:
+        return dataset.fingerprint() | {Path(vectors).name: sha256(vectors)}
+    except ValueError as error:
+        raise Problems([f"task.encoder.vectors={error}"]) from error
 
 
 def _own_choices(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,11 +48,10 @@ class Trained:
     def predict(self, source: str) -> list[dict[str, Any]]:
         """An answer for each sequence of ``source``, a file or the input itself. Raises ``UserError``."""
         sequences = self.dataset.read(source, self.artifacts)
-        answers: list[dict[str, Any]] = []
+        predictions: list[Any] = []
         for batch in BatchLoader(sequences, self.dataset.eval_batch_size, 0, shuffle=False, bucket=False):
-            predictions = self.task.predictions(self.model.run(batch), batch, self.spec.per_step)
-            answers += [self.dataset.answer(prediction, self.artifacts) for prediction in predictions]
-        return answers
+            predictions += self.task.predictions(self.model.run(batch), batch, self.spec.per_step)
+        return self.dataset.answers(predictions, source, self.artifacts)
 
 
 def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
@@ -66,6 +65,8 @@ def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
         UserError: the folder holds no finished run, or names a class of another module.
     """
     directory = RunDirectory(folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; name the directory of a finished run")
     record, weights = directory.result(), directory.checkpoints / "selected.ckpt"
     kept = read_json(folder / ARTIFACTS)
     if record is None or kept is None or not weights.exists():

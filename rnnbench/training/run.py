@@ -21,6 +21,7 @@ from rnnbench.data.module import SequenceDataModule
 from rnnbench.data.seeding import derive
 from rnnbench.errors import UserError
 from rnnbench.models import PARTS, build_model
+from rnnbench.models.word_vectors import fill as fill_vectors
 from rnnbench.records.events import write_hparams_session
 from rnnbench.records.record import SCHEMA
 from rnnbench.records.store import RunDirectory, read_json, write_json
@@ -116,7 +117,7 @@ def _identification(plan: Plan) -> dict[str, Any]:
         "config": {k: v for k, v in config.items() if k not in ("paths", "dry_run")},
         "overrides": plan.job.overrides,
         "versions": plan.versions,
-        "data_sha256": plan.dataset.fingerprint(),
+        "data_sha256": plan.science["data"],
         "engine": plan.engine,
         "precision": config["trainer"]["precision"],
         "hidden_size": config["model"].get("hidden_size"),
@@ -172,11 +173,14 @@ def assemble(
     data = SequenceDataModule(plan.dataset, plan.job.seed, splits)
     data.setup()
     kept = {"spec": dataclasses.asdict(plan.dataset.spec), "dataset": plan.dataset.artifacts()}
+    module = build_module(plan)
+    if (coverage := _read_vectors(plan, module, kept["dataset"])) is not None:
+        kept["encoder"] = {"coverage": coverage}
     write_json(directory.path / ARTIFACTS, kept)
     selection = _selection(plan, directory, stop)
     last = directory.checkpoints / "last.ckpt"
     trainer = _trainer(plan, directory, selection, progress_bar)
-    return Parts(data, build_module(plan), selection, trainer, last if last.exists() else None)
+    return Parts(data, module, selection, trainer, last if last.exists() else None)
 
 
 def open_run(plan: Plan, directory: RunDirectory) -> int:
@@ -254,6 +258,21 @@ def build_module(plan: Plan) -> SequenceModule:
                 f"init_from={plan.config['init_from']}: the weights are those of another model: {reason}"
             ) from error
     return module
+
+
+def _read_vectors(plan: Plan, module: SequenceModule, artifacts: dict[str, Any]) -> float | None:
+    """Start an encoder from its file of word vectors, if it has one; the share of the vocabulary found there."""
+    encoder = module.model.encoder
+    if (path := getattr(encoder, "file", None)) is None:
+        return None
+    if "words" not in artifacts:
+        raise UserError(f"task.encoder.vectors={path}: dataset {plan.dataset.name} has no words to look up")
+    try:
+        coverage = fill_vectors(encoder.vectors.weight, artifacts["words"], path)
+    except ValueError as error:
+        raise UserError(f"task.encoder.vectors={error}") from error
+    print(f"{path}: vectors for {coverage:.1%} of the {len(artifacts['words'])} words of the vocabulary", flush=True)
+    return coverage
 
 
 def load_weights(module: SequenceModule, checkpoint: Path) -> None:

@@ -1,11 +1,14 @@
 """Real data where the machine has them, and a small web server for downloads."""
 
+import io
 import os
 import threading
+import wave
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -45,3 +48,19 @@ def server(tmp_path):
     web.shutdown()
     web.server_close()
     thread.join()
+
+
+@pytest.fixture
+def wav():
+    """Bytes of a WAV file with the given whole numbers as samples."""
+
+    def write(samples, rate=8000, channels=1, width=2):
+        stream = io.BytesIO()
+        with wave.open(stream, "wb") as sound:
+            sound.setnchannels(channels)
+            sound.setsampwidth(width)
+            sound.setframerate(rate)
+            sound.writeframes(np.asarray(samples, f"<i{width}").tobytes())
+        return stream.getvalue()
+
+    return write

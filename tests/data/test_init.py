@@ -31,7 +31,13 @@ def test_configuration_builds_the_dataset_and_names_its_task(path, tmp_path):
         assert node["data_dir"] == "${paths.data_dir}"
         node["data_dir"] = tmp_path
     if "path" in node:
-        node |= {"path": "any.csv", "targets": ["a"]}
+        (tmp_path / "any.csv").write_text("a,text,label\n" + "1,fine,x\n2,poor,y\n" * 9)
+        node["path"] = tmp_path / "any.csv"
+    if "test_path" in node and "collection" in node:
+        (tmp_path / "any.ts").write_text("@classLabel true x y\n@data\n" + "1,2,3:x\n4,5,6:y\n" * 9)
+        node["path"] = node["test_path"] = str(tmp_path / "any.ts")
+    if "targets" in node:
+        node["targets"] = ["a"]
     dataset = cls(**node)
     assert dataset.name == path.stem
     overrides = {k: v for entry in given["defaults"] if isinstance(entry, dict) for k, v in entry.items()}
