@@ -6,12 +6,14 @@ from rnnbench.data.csv_file import CsvFile
 from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.digits import Digits
 from rnnbench.data.polyphonic import Polyphonic
+from rnnbench.data.running_text import Corpus, TextFile
 from rnnbench.data.spec import Batch, DataSpec
 
 __all__ = [
     "Adding",
     "Batch",
     "CopyMemory",
+    "Corpus",
     "CsvFile",
     "DataSpec",
     "Dataset",
@@ -19,4 +21,5 @@ __all__ = [
     "Polyphonic",
     "Sequences",
     "Splits",
+    "TextFile",
 ]

@@ -2,6 +2,16 @@
 
 from rnnbench.models.budget import Match, match_hidden_size
 from rnnbench.models.encoders import Embedding
+from rnnbench.models.language import LanguageModel
 from rnnbench.models.model import PARTS, SequenceModel, build_model, count_parameters
 
-__all__ = ["PARTS", "Embedding", "Match", "SequenceModel", "build_model", "count_parameters", "match_hidden_size"]
+__all__ = [
+    "PARTS",
+    "Embedding",
+    "LanguageModel",
+    "Match",
+    "SequenceModel",
+    "build_model",
+    "count_parameters",
+    "match_hidden_size",
+]
