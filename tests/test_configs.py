@@ -11,6 +11,8 @@ from rnnbench.cli import main
 from rnnbench.data.files import locate
 from rnnbench.data.listing import dataset_files
 from rnnbench.records.load import load_runs
+from rnnbench.training.compose import Composer
+from rnnbench.training.plan import make_plan
 
 CONF = Path(__file__).parents[1] / "conf"
 OPTIONS = sorted((path.parent.name, path.stem) for path in CONF.glob("*/[!_]*.yaml"))
@@ -33,6 +35,8 @@ EXTRA = {
     ("dataset", "adding30"): SIZES,
     ("dataset", "copy_memory"): SIZES,
     ("dataset", "csv"): ["dataset.path=prices.csv", "dataset.window=4"],
+    ("dataset", "text_file"): ["dataset.path=story.txt"],
+    ("task", "language_modelling"): ["dataset=text_file", "dataset.path=story.txt"],
     ("task", "regression"): ["dataset=adding", *SIZES],
     ("task", "polyphonic"): ["dataset=jsb"],
     ("budget", "params_20k"): ["model=rnn"],
@@ -55,7 +59,8 @@ def small(group, name):
 
 
 def need_data(group, name):
-    dataset = {("task", "polyphonic"): "jsb"}.get((group, name), name if group == "dataset" else "")
+    of_others = {("task", "polyphonic"): "jsb", ("experiment", "zaremba_small"): "ptb"}
+    dataset = of_others.get((group, name), name if group == "dataset" else "")
     for file in dataset_files().get(dataset, ()):
         if locate(file, os.environ.get("RNNBENCH_DATA")) is None:
             pytest.skip(f"{file} is not in the data folder (RNNBENCH_DATA)")
@@ -67,6 +72,7 @@ def _folder(tmp_path, monkeypatch):
         monkeypatch.setenv("RNNBENCH_DATA", str(Path(data).resolve()))
     monkeypatch.setenv("RNNBENCH_RUNS", str(tmp_path / "runs"))
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "story.txt").write_text("once upon a time\n" * 150)
     (tmp_path / "prices.csv").write_text("price\n" + "\n".join(str(i % 7 + i / 50) for i in range(200)))
 
 
@@ -85,7 +91,10 @@ def test_an_option_trains_two_steps(option, tmp_path, capsys):
 
 @pytest.mark.parametrize("path", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_experiment_trains_two_steps_of_a_job(path, tmp_path, capsys):
-    few = ["hydra.sweeper.params=null", "hydra.launcher.n_jobs=1", "model.hidden_size=3", "trainer.max_epochs=1"]
+    need_data("experiment", path.stem)
+    few = ["hydra.sweeper.params=null", "model.hidden_size=3", "trainer.max_epochs=1"]
+    if "n_jobs" in path.read_text():
+        few.append("hydra.launcher.n_jobs=1")
     code = main(["train", "-m", f"experiment={path.stem}", "debug=two_steps", *few])
     assert code == 0, capsys.readouterr().err
     (run,) = load_runs(tmp_path / "runs")
@@ -98,6 +107,21 @@ def test_the_quickstart_is_thirty_jobs_for_two_workers(capfd):
     assert sum(line.startswith("[") for line in lines) == 2 * 5 * 3
     assert main(["train", "experiment=quickstart", "--cfg", "hydra"]) == 0
     assert "n_jobs: 2" in capfd.readouterr().out
+
+
+def test_zaremba_halves_the_rate_after_each_epoch_from_the_fourth_on():
+    plan = make_plan(Composer().one(["experiment=zaremba_small"]))
+    optimizer = plan.optimizer([torch.nn.Parameter(torch.zeros(1))])
+    schedule, rates = plan.scheduler(optimizer), []
+    for _ in range(plan.config["trainer"]["max_epochs"]):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert [rate / 20 for rate in rates] == [1.0] * 4 + [
+        0.5**k for k in range(1, 10)
+    ]  # a mean, not a sum, over 20 steps
+    assert plan.parameters["backbone"] == 2 * 4 * (2 * 200 * 200 + 2 * 200)
+    assert plan.parameters["head"] == 200 * 10_000 + 10_000
 
 
 @pytest.mark.parametrize("name", sorted(DEVICES))

@@ -5,10 +5,10 @@ Shape suffixes: N rows (a stretch of one stream each), T tokens, O tokens of the
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,13 +34,14 @@ def tokens(text: str, level: Level) -> Tokens:
 def encode(text: Tokens, vocabulary: Tokens) -> Tensor:
     """Ids, int32 ``(T,)``; unknown tokens become ``<unk>`` where the vocabulary has it, else raise ``UserError``."""
     ids = {token: i for i, token in enumerate(vocabulary, 1)}
-    unknown = ids.get(UNKNOWN)
-    found = [ids.get(token, unknown) for token in text]
+    found: list[int | None] = list(map(ids.get, text))
     if None in found:
-        strange = list(dict.fromkeys(repr(token) for token in text if token not in ids))
-        more = f" and {len(strange) - SHOWN} more" if len(strange) > SHOWN else ""
-        raise UserError(f"the model knows no {', '.join(strange[:SHOWN])}{more}; its text has none")
-    return torch.tensor(found, dtype=torch.int32)
+        if UNKNOWN not in ids:
+            strange = list(dict.fromkeys(repr(token) for token in text if token not in ids))
+            more = f" and {len(strange) - SHOWN} more" if len(strange) > SHOWN else ""
+            raise UserError(f"the model knows no {', '.join(strange[:SHOWN])}{more}; its text has none")
+        found = [ids[UNKNOWN] if i is None else i for i in found]
+    return torch.from_numpy(np.array(found, dtype=np.int32))
 
 
 def shares(text: Tokens, split: Sequence[float]) -> Parts:
@@ -61,16 +62,14 @@ def cut_streams(ids: Tensor, count: int, steps: int) -> Sequences:
         steps: tokens of a row.
     """
     length, longer = divmod(len(ids) - 1, count)
-    starts = [stream * length + min(stream, longer) for stream in range(count)]
-    bounds = [*range(0, length, steps), length]
-    inputs_N: list[Tensor] = []
-    targets_N: list[Tensor] = []
-    for begin, end in itertools.pairwise(bounds):
-        for stream, start in enumerate(starts):
-            last = start + end + (end == length and stream < longer)
-            inputs_N.append(ids[start + begin : last, None])
-            targets_N.append(ids[start + begin + 1 : last + 1] - 1)
-    return Sequences(inputs_N, targets_N, streams=count)
+    stream_B = torch.arange(count)
+    begins = range(0, length, steps)
+    sizes = torch.tensor([min(steps, length - begin) for begin in begins]).repeat_interleave(count)
+    sizes[-count:] += stream_B < longer
+    firsts = (torch.tensor(begins)[:, None] + stream_B * length + stream_B.clamp(max=longer)).flatten()
+    at = torch.arange(len(ids) - 1) + (firsts - (sizes.cumsum(0) - sizes)).repeat_interleave(sizes)
+    inputs, targets = ids[at, None], ids[at + 1] - 1
+    return Sequences(list(inputs.split(sizes.tolist())), list(targets.split(sizes.tolist())), streams=count)
 
 
 def unigram_nll(splits: Splits, size: int) -> float:

@@ -31,7 +31,8 @@ def test_configuration_builds_the_dataset_and_names_its_task(path, tmp_path):
         assert node["data_dir"] == "${paths.data_dir}"
         node["data_dir"] = tmp_path
     if "path" in node:
-        node |= {"path": "any.csv", "targets": ["a"]}
+        (tmp_path / "any.csv").write_text("a\n1\n")
+        node |= {"path": str(tmp_path / "any.csv")} | ({"targets": ["a"]} if "targets" in node else {})
     dataset = cls(**node)
     assert dataset.name == path.stem
     overrides = {k: v for entry in given["defaults"] if isinstance(entry, dict) for k, v in entry.items()}
