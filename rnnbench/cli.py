@@ -71,6 +71,15 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("inputs", nargs="+", metavar="input", help="a file, or the text itself")
     predict.add_argument("--json", action="store_true", help="a line of JSON for each answer")
     predict.add_argument("--module", action="append", default=[], help="a module of yours that the run may import")
+    generate = commands.add_parser("generate", help="text from a trained language model")
+    generate.add_argument("run", type=Path, help="the directory of a finished run")
+    generate.add_argument("--prompt", default="", help="text that goes before")
+    generate.add_argument("--length", type=_count, default=200, help="tokens to draw")
+    generate.add_argument(
+        "--temperature", type=float, default=1.0, help="below 1 safer, above 1 stranger, 0: the likeliest token"
+    )
+    generate.add_argument("--seed", type=int, default=0)
+    generate.add_argument("--module", action="append", default=[], help="a module of yours that the run may import")
     data = commands.add_parser("data", help="list, prepare or verify data files")
     data.add_argument("action", choices=("list", "prepare", "verify"))
     data.add_argument("names", nargs="*", help="datasets (default: all)")
@@ -235,6 +244,16 @@ def _predict(args: argparse.Namespace) -> int:
     return 0
 
 
+def _generate(args: argparse.Namespace) -> int:
+    from rnnbench.training.generate import generate
+    from rnnbench.training.predict import load_trained
+
+    sys.path.append(str(Path.cwd()))
+    trained = load_trained(args.run, args.module)
+    print(generate(trained, args.prompt, args.length, args.temperature, args.seed))
+    return 0
+
+
 def _data(args: argparse.Namespace) -> int:
     from rnnbench.data.listing import main as data
 
@@ -316,6 +335,7 @@ _COMMANDS = {
     "table": _table,
     "compare": _compare,
     "predict": _predict,
+    "generate": _generate,
     "data": _data,
     "cells": _cells,
     "check-cell": _check_cell,

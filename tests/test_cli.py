@@ -25,6 +25,7 @@ COMMANDS = [
     "table",
     "compare",
     "predict",
+    "generate",
     "data",
     "cells",
     "check-cell",

@@ -11,6 +11,8 @@ from rnnbench.cli import main
 from rnnbench.data.files import locate
 from rnnbench.data.listing import dataset_files
 from rnnbench.records.load import load_runs
+from rnnbench.training.compose import Composer
+from rnnbench.training.plan import make_plan
 
 CONF = Path(__file__).parents[1] / "conf"
 OPTIONS = sorted((path.parent.name, path.stem) for path in CONF.glob("*/[!_]*.yaml"))
@@ -38,6 +40,8 @@ EXTRA = {
     ("dataset", "ts_file"): ["dataset.path=any.ts", "dataset.test_path=any.ts"],
     ("dataset", "mnist"): ["dataset.batch_size=8", "dataset.eval_batch_size=8"],
     ("dataset", "imdb"): ["dataset.max_length=20"],
+    ("dataset", "text_file"): ["dataset.path=story.txt"],
+    ("task", "language_modelling"): ["dataset=text_file", "dataset.path=story.txt"],
     ("task", "regression"): ["dataset=adding", *SIZES],
     ("task", "text_classification"): ["dataset=sentences"],
     ("task", "polyphonic"): ["dataset=jsb"],
@@ -61,7 +65,8 @@ def small(group, name):
 
 
 def need_data(group, name):
-    dataset = {("task", "polyphonic"): "jsb"}.get((group, name), name if group == "dataset" else "")
+    of_others = {("task", "polyphonic"): "jsb", ("experiment", "zaremba_small"): "ptb"}
+    dataset = of_others.get((group, name), name if group == "dataset" else "")
     for file in dataset_files().get(dataset, ()):
         if locate(file, os.environ.get("RNNBENCH_DATA")) is None:
             pytest.skip(f"{file} is not in the data folder (RNNBENCH_DATA)")
@@ -76,6 +81,7 @@ def _folder(tmp_path, monkeypatch):
     texts = "".join(f"day {i} is {kind},{kind}\n" for i in range(40) for kind in ("fine", "poor"))
     (tmp_path / "texts.csv").write_text(f"text,label\n{texts}")
     (tmp_path / "any.ts").write_text("@classLabel true x y\n@data\n" + "1,2,3:x\n4,5:y\n" * 50)
+    (tmp_path / "story.txt").write_text("once upon a time\n" * 150)
     (tmp_path / "prices.csv").write_text("price\n" + "\n".join(str(i % 7 + i / 50) for i in range(200)))
 
 
@@ -94,7 +100,10 @@ def test_an_option_trains_two_steps(option, tmp_path, capsys):
 
 @pytest.mark.parametrize("path", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_experiment_trains_two_steps_of_a_job(path, tmp_path, capsys):
-    few = ["hydra.sweeper.params=null", "hydra.launcher.n_jobs=1", "model.hidden_size=3", "trainer.max_epochs=1"]
+    need_data("experiment", path.stem)
+    few = ["hydra.sweeper.params=null", "model.hidden_size=3", "trainer.max_epochs=1"]
+    if "n_jobs" in path.read_text():
+        few.append("hydra.launcher.n_jobs=1")
     code = main(["train", "-m", f"experiment={path.stem}", "debug=two_steps", *few])
     assert code == 0, capsys.readouterr().err
     (run,) = load_runs(tmp_path / "runs")
@@ -107,6 +116,21 @@ def test_the_quickstart_is_thirty_jobs_for_two_workers(capfd):
     assert sum(line.startswith("[") for line in lines) == 2 * 5 * 3
     assert main(["train", "experiment=quickstart", "--cfg", "hydra"]) == 0
     assert "n_jobs: 2" in capfd.readouterr().out
+
+
+def test_zaremba_halves_the_rate_after_each_epoch_from_the_fourth_on():
+    plan = make_plan(Composer().one(["experiment=zaremba_small"]))
+    optimizer = plan.optimizer([torch.nn.Parameter(torch.zeros(1))])
+    schedule, rates = plan.scheduler(optimizer), []
+    for _ in range(plan.config["trainer"]["max_epochs"]):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert [rate / 20 for rate in rates] == [1.0] * 4 + [
+        0.5**k for k in range(1, 10)
+    ]  # a mean, not a sum, over 20 steps
+    assert plan.parameters["backbone"] == 2 * 4 * (2 * 200 * 200 + 2 * 200)
+    assert plan.parameters["head"] == 200 * 10_000 + 10_000
 
 
 @pytest.mark.parametrize("name", sorted(DEVICES))

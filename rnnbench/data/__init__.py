@@ -7,6 +7,7 @@ from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.digits import Digits
 from rnnbench.data.mnist import Mnist
 from rnnbench.data.polyphonic import Polyphonic
+from rnnbench.data.running_text import Corpus, TextFile
 from rnnbench.data.selective_copy import SelectiveCopy
 from rnnbench.data.sentences import Sentences
 from rnnbench.data.spec import Batch, DataSpec
@@ -19,6 +20,7 @@ __all__ = [
     "Adding",
     "Batch",
     "CopyMemory",
+    "Corpus",
     "CsvFile",
     "DataSpec",
     "Dataset",
@@ -32,5 +34,6 @@ __all__ = [
     "SpokenDigits",
     "TextCollection",
     "TextCsv",
+    "TextFile",
     "TsFile",
 ]

@@ -2,11 +2,13 @@
 
 from rnnbench.models.budget import Match, match_hidden_size
 from rnnbench.models.encoders import Embedding, WordsAndCharacters
+from rnnbench.models.language import LanguageModel
 from rnnbench.models.model import PARTS, SequenceModel, build_model, count_parameters
 
 __all__ = [
     "PARTS",
     "Embedding",
+    "LanguageModel",
     "Match",
     "SequenceModel",
     "WordsAndCharacters",

@@ -259,7 +259,12 @@ class SequenceModule(L.LightningModule):
 
 
 def detached(state: Any) -> Any:
-    """A state, one tensor or several, through which no gradient flows back: where truncated backpropagation cuts."""
+    """A state, one tensor or several, through which no gradient flows back: where truncated backpropagation cuts.
+
+    None, of a model that carries nothing, stays None.
+    """
+    if state is None:
+        return None
     return state.detach() if isinstance(state, Tensor) else tuple(map(detached, state))
 
 

@@ -46,12 +46,20 @@ class Trained:
 
     @torch.no_grad()
     def predict(self, source: str) -> list[dict[str, Any]]:
-        """An answer for each sequence of ``source``, a file or the input itself. Raises ``UserError``."""
+        """An answer for each sequence of ``source``, a file or the input itself. Raises ``UserError``.
+
+        Where state is carried, rows that go on from each other are one sequence.
+        """
         sequences = self.dataset.read(source, self.artifacts)
-        predictions: list[Any] = []
+        predictions: list[list[Any]] = []
+        state = None
         for batch in BatchLoader(sequences, self.dataset.eval_batch_size, 0, shuffle=False, bucket=False):
-            predictions += self.task.predictions(self.model.run(batch), batch, self.spec.per_step)
-        return self.dataset.answers(predictions, source, self.artifacts)
+            outputs = self.model.run(batch, state)
+            state = outputs.state if self.spec.carries_state else None
+            predictions.append(self.task.predictions(outputs, batch, self.spec.per_step))
+        if self.spec.carries_state:
+            predictions = [[torch.cat(parts) for parts in zip(*predictions)]]
+        return self.dataset.answers([one for row in predictions for one in row], source, self.artifacts)
 
 
 def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
