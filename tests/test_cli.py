@@ -25,6 +25,7 @@ COMMANDS = [
     "table",
     "compare",
     "predict",
+    "inspect",
     "generate",
     "data",
     "cells",

@@ -1,0 +1,145 @@
+"""``rnnbench inspect``: what a trained network does with time, as a picture.
+
+Shape suffixes: B sequences, T steps, I inputs of a step, H backbone outputs, U units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnnbench.cells import LSTM, Cell, Stage
+from rnnbench.data.seeding import derive
+from rnnbench.data.spec import Batch
+from rnnbench.errors import UserError
+from rnnbench.layers import Recurrent
+from rnnbench.layers.loop import loop
+from rnnbench.layers.packing import from_padded
+from rnnbench.layers.wrappers import Around
+from rnnbench.training.predict import Trained
+
+GATES = ("i", "f", "o", "r", "z", "u")  # names under which cells write gates that lie in 0..1
+
+
+def gradient_flow(trained: Trained, batch: Batch) -> np.ndarray:
+    """How strongly the last output still depends on the input k steps before, relative to k = 0; ``(T,)`` over k.
+
+    The norm of the gradient of the sum of the backbone's outputs at the last step with respect to its input at each
+    step, averaged over the sequences that are long enough; NaN where none is.
+    """
+    model = trained.model
+    x_BTI, lengths_B = batch.inputs_BTI, batch.lengths_B
+    if model.encoder is not None:
+        x_BTI, lengths_B = model.encoder(x_BTI, lengths_B)
+    x_BTI = x_BTI.detach().requires_grad_()
+    y_BTH, _ = model.backbone(x_BTI, lengths=lengths_B)
+    B, T = y_BTH.shape[:2]
+    lengths = torch.full((B,), T) if lengths_B is None else lengths_B
+    (gradient_BTI,) = torch.autograd.grad(y_BTH[torch.arange(B), lengths - 1].sum(), x_BTI)
+    norm_BT = gradient_BTI.norm(dim=-1)
+    back_BT = lengths[:, None] - 1 - torch.arange(T)  # for each k the step that lies k before the last
+    norms = norm_BT.gather(1, back_BT.clamp(min=0)).masked_fill(back_BT < 0, float("nan")).nanmean(0)
+    return (norms / norms[0]).numpy()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorder(Around):
+    """A cell as it is, that keeps what its gates are at each step, in ``kept`` by name."""
+
+    kept: Any
+
+    def stages(self) -> tuple[Stage, ...]:
+        """The inner cell's, watched."""
+        return tuple(replace(stage, pointwise=self._watched(stage)) for stage in self.inner.stages())
+
+    def _watched(self, stage: Stage) -> Any:
+        def pointwise(*arguments: Tensor) -> tuple[Tensor, ...]:
+            written = stage.pointwise(*arguments)
+            found = {name: value for name, value in zip(stage.writes, written) if name in GATES}
+            if isinstance(self.inner, LSTM) and stage.joint:  # its gates are used where they are made
+                i, f, _, o = arguments[0].chunk(4, -1)
+                found |= {"i": torch.sigmoid(i), "f": torch.sigmoid(f), "o": torch.sigmoid(o)}
+            for name, value in found.items():
+                self.kept.setdefault(name, []).append(value)
+            return written
+
+        return pointwise
+
+
+@torch.no_grad()
+def gates(trained: Trained, batch: Batch) -> dict[str, Tensor]:
+    """The gates ``(T, U)`` of the first layer while it reads the first sequence of ``batch``, by name.
+
+    Empty for a network whose cell names no gates.
+    """
+    model, backbone = trained.model, trained.model.backbone
+    if not isinstance(backbone, Recurrent):
+        return {}
+    length = batch.inputs_BTI.shape[1] if batch.lengths_B is None else int(batch.lengths_B[0])
+    x_BTI = batch.inputs_BTI[:1, :length]
+    if model.encoder is not None:
+        x_BTI, _ = model.encoder(x_BTI, None)
+    cell: Cell = backbone.cells[0]
+    params = {name: getattr(backbone, f"{name}_l0") for name in cell.parameter_shapes()}
+    data_NI, packing = from_padded(x_BTI, None, batch_first=True)
+    state = tuple(torch.zeros(1, size) for size in cell.state.values())
+    kept: dict[str, list[Tensor]] = {}
+    loop(Recorder.of(cell, kept=kept), params, data_NI, packing.batch_sizes, state)
+    return {name: torch.cat(values) for name, values in kept.items()}
+
+
+def inspect(runs: Sequence[tuple[str, Trained]], sequences: int, path: Path) -> dict[str, np.ndarray]:
+    """Draw gradient flow and gates of trained runs on validation sequences of their own data.
+
+    Args:
+        runs: labels and runs.
+        sequences: how many are looked at.
+        path: of the PNG.
+
+    Returns:
+        the gradient flow of each run, by label.
+
+    Raises:
+        UserError: a run whose model has other parts than encoder, backbone and head.
+    """
+    flows: dict[str, np.ndarray] = {}
+    pictures: list[tuple[str, str, Tensor]] = []
+    for label, trained in runs:
+        if trained.task.composition is not None:
+            raise UserError(f"{label}: task {trained.task.name} composes its model otherwise: nothing to look at")
+        batch = _batch(trained, sequences)
+        flows[label] = gradient_flow(trained, batch)
+        pictures += [(label, name, gate_TU) for name, gate_TU in gates(trained, batch).items()]
+    _draw(flows, pictures, path)
+    return flows
+
+
+def _batch(trained: Trained, sequences: int) -> Batch:
+    split = trained.dataset.load(derive(trained.config["seed"], "data")).valid
+    return split.batch(torch.arange(min(sequences, len(split))))
+
+
+def _draw(flows: dict[str, np.ndarray], pictures: Sequence[tuple[str, str, Tensor]], path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.5 + 1.6 * len(pictures)), layout="constrained")
+    FigureCanvasAgg(figure)
+    ratios = [2.2, *[1.0] * len(pictures)]
+    axes = figure.subplots(len(ratios), 1, squeeze=False, height_ratios=ratios)[:, 0]
+    for label, flow in flows.items():
+        axes[0].semilogy(np.maximum(flow, 1e-12), label=label)
+    axes[0].set(xlabel="steps back", ylabel="gradient, relative", title="What reaches the input k steps before")
+    axes[0].legend()
+    for ax, (label, name, gate_TU) in zip(axes[1:], pictures):
+        image = ax.imshow(gate_TU.T.numpy(), aspect="auto", vmin=0, vmax=1, interpolation="nearest")
+        ax.set(ylabel=f"{label}: {name}", xlabel="step")
+        figure.colorbar(image, ax=ax)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)

@@ -1,0 +1,88 @@
+"""Gradients through time against finite differences and a closed form; gates against the equations."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from rnnbench.cells import GRU, LSTM, MGU
+from rnnbench.cli import main
+from rnnbench.data.spec import Batch
+from rnnbench.insight.time import gates, gradient_flow
+from rnnbench.layers import Recurrent
+from rnnbench.models import SequenceModel
+
+
+def trained(cell, inputs=2, units=3):
+    torch.manual_seed(0)
+    model = SequenceModel(Recurrent(cell, inputs, units, batch_first=True), 1, "last")
+    return SimpleNamespace(model=model)
+
+
+class Leaky(nn.Module):
+    """y_t = a y_(t-1) + x_t, whose gradient k steps back is a^k."""
+
+    output_size = 1
+
+    def forward(self, x_BTI, hx=None, lengths=None):
+        y, out = torch.zeros(len(x_BTI), 1), []
+        for x in x_BTI.unbind(1):
+            y = 0.5 * y + x
+            out.append(y)
+        return torch.stack(out, 1), y
+
+
+def test_the_gradient_of_a_leaky_sum_halves_with_every_step():
+    leaky = SimpleNamespace(model=SequenceModel(Leaky(), 1, "last"))
+    x = torch.randn(2, 5, 1)
+    np.testing.assert_allclose(gradient_flow(leaky, Batch(x, x)), 0.5 ** np.arange(5), rtol=1e-6)
+    ragged = gradient_flow(leaky, Batch(x, x, torch.tensor([3, 2])))
+    np.testing.assert_allclose(ragged[:3], 0.5 ** np.arange(3), rtol=1e-6)
+    assert np.isnan(ragged[3:]).all()
+
+
+@pytest.mark.parametrize("cell", [LSTM, GRU])
+def test_gates_are_those_of_torch(cell):
+    run = trained(cell)
+    x = torch.randn(2, 4, 2)
+    found = gates(run, Batch(x, x, torch.tensor([3, 4])))
+    twin = {"LSTM": nn.LSTMCell, "GRU": nn.GRUCell}[cell.__name__](2, 3)
+    twin.load_state_dict({k.removesuffix("_l0"): v for k, v in run.model.backbone.state_dict().items()})
+    h, c, expected = torch.zeros(1, 3), torch.zeros(1, 3), {}
+    for step in x[0, :3]:
+        sums = twin.weight_ih @ step + twin.bias_ih + twin.weight_hh @ h[0] + twin.bias_hh
+        names = ("i", "f", None, "o") if cell is LSTM else ("r", "z", None)
+        for name, part in zip(names, sums.chunk(len(names))):
+            if name:
+                expected.setdefault(name, []).append(torch.sigmoid(part))
+        if cell is LSTM:
+            h, c = twin(step[None], (h, c))
+        else:
+            h = twin(step[None], h)
+    assert set(found) == set(expected)
+    for name, rows in expected.items():
+        torch.testing.assert_close(found[name], torch.stack(rows).detach())
+
+
+def test_a_cell_without_named_gates_has_no_picture_of_them():
+    assert isinstance(gates(trained(MGU), Batch(torch.randn(1, 2, 2), torch.zeros(1))), dict)
+
+
+def test_the_command_draws_a_picture_of_several_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RNNBENCH_RUNS", str(tmp_path / "runs"))
+    for model in ("gru", "torch_gru"):
+        words = [f"model={model}", "dataset=digits", "model.hidden_size=3", "trainer.max_epochs=1"]
+        assert main(["train", *words, "debug=two_steps"]) == 0
+    paths = sorted(map(str, (tmp_path / "runs" / "runs").glob("digits-*")))
+    assert len(paths) == 2
+    capsys.readouterr()
+    out = tmp_path / "look.png"
+    assert main(["inspect", *paths, "--out", str(out)]) == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+    said = capsys.readouterr().out
+    assert "digits-gru-s0" in said
+    assert str(out) in said
+    assert main(["inspect", str(tmp_path), "--out", str(out)]) == 2
+    assert "not the directory of a finished run" in capsys.readouterr().err
