@@ -5,7 +5,6 @@ from rnnbench.data.copy_memory import CopyMemory
 from rnnbench.data.csv_file import CsvFile
 from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.digits import Digits
-from rnnbench.data.mnist import Mnist
 from rnnbench.data.polyphonic import Polyphonic
 from rnnbench.data.running_text import Corpus, TextFile
 from rnnbench.data.selective_copy import SelectiveCopy
@@ -14,7 +13,6 @@ from rnnbench.data.spec import Batch, DataSpec
 from rnnbench.data.spoken_digits import SpokenDigits
 from rnnbench.data.text_collections import TextCollection
 from rnnbench.data.text_csv import TextCsv
-from rnnbench.data.ts_file import TsFile
 
 __all__ = [
     "Adding",
@@ -25,7 +23,6 @@ __all__ = [
     "DataSpec",
     "Dataset",
     "Digits",
-    "Mnist",
     "Polyphonic",
     "SelectiveCopy",
     "Sentences",
@@ -35,5 +32,4 @@ __all__ = [
     "TextCollection",
     "TextCsv",
     "TextFile",
-    "TsFile",
 ]
