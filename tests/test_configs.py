@@ -36,7 +36,10 @@ EXTRA = {
     ("dataset", "text_csv"): ["dataset.path=texts.csv"],
     ("dataset", "imdb"): ["dataset.max_length=20"],
     ("task", "regression"): ["dataset=adding", *SIZES],
+    ("dataset", "conll"): ["dataset.path=tags.conll", "task=entities"],
     ("task", "text_classification"): ["dataset=sentences"],
+    ("task", "entities"): ["dataset=conll", "dataset.path=tags.conll"],
+    ("task", "tagging"): ["dataset=conll", "dataset.path=words.conll"],
     ("task", "polyphonic"): ["dataset=jsb"],
     ("budget", "params_20k"): ["model=rnn"],
     ("debug", "anomaly"): ["debug.limit_batches=1"],
@@ -72,6 +75,8 @@ def _folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     texts = "".join(f"day {i} is {kind},{kind}\n" for i in range(40) for kind in ("fine", "poor"))
     (tmp_path / "texts.csv").write_text(f"text,label\n{texts}")
+    (tmp_path / "tags.conll").write_text("Ada B-person\nwrote O\n\n" * 90)
+    (tmp_path / "words.conll").write_text("Ada NOUN\nwrote VERB\n\n" * 90)
     (tmp_path / "prices.csv").write_text("price\n" + "\n".join(str(i % 7 + i / 50) for i in range(200)))
 
 
@@ -86,6 +91,31 @@ def test_an_option_trains_two_steps(option, tmp_path, capsys):
     assert run.record["steps"] == {"debug/none": 17, "debug/anomaly": 1}.get(ids(option), 2)
     if option[0] in ("model", "dataset", "task"):
         assert run.record[option[0]] == option[1]
+
+
+WORDS = ["dataset=conll", "dataset.path=words.conll", "task=tagging"]
+PARTS = {
+    "composition/crf": WORDS,
+    "composition/none": WORDS,
+    "encoder/embedding": WORDS,
+    "encoder/none": [],
+    "encoder/words_characters": [*WORDS, "dataset.characters=4"],
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_a_task_trains_two_steps(part, tmp_path, capsys):
+    group, name = part.split("/")
+    fixed = [line for key, lines in SMALL.items() if key != "dataset" for line in lines]
+    overrides = [*fixed, *(PARTS[part] or SMALL["dataset"]), f"task/{group}={name}"]
+    assert main(["train", *overrides]) == 0, capsys.readouterr().err
+    (run,) = load_runs(tmp_path / "runs")
+    assert run.record is not None
+    assert (run.status, run.record["steps"]) == ("finished", 2)
+
+
+def test_every_part_of_a_task_is_tried():
+    assert sorted(f"{path.parent.name}/{path.stem}" for path in (CONF / "task").glob("*/*.yaml")) == sorted(PARTS)
 
 
 @pytest.mark.parametrize("path", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda path: path.stem)

@@ -8,12 +8,15 @@ from rnnbench.data.digits import Digits
 from rnnbench.data.polyphonic import Polyphonic
 from rnnbench.data.sentences import Sentences
 from rnnbench.data.spec import Batch, DataSpec
+from rnnbench.data.tag_collections import TagCollection
+from rnnbench.data.tagging import ConllFile
 from rnnbench.data.text_collections import TextCollection
 from rnnbench.data.text_csv import TextCsv
 
 __all__ = [
     "Adding",
     "Batch",
+    "ConllFile",
     "CopyMemory",
     "CsvFile",
     "DataSpec",
@@ -23,6 +26,7 @@ __all__ = [
     "Sentences",
     "Sequences",
     "Splits",
+    "TagCollection",
     "TextCollection",
     "TextCsv",
 ]

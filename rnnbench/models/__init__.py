@@ -1,12 +1,14 @@
 """Encoders, heads and pooling around a backbone, and parameter budgets."""
 
 from rnnbench.models.budget import Match, match_hidden_size
+from rnnbench.models.chain import LinearChain
 from rnnbench.models.encoders import Embedding, WordsAndCharacters
 from rnnbench.models.model import PARTS, SequenceModel, build_model, count_parameters
 
 __all__ = [
     "PARTS",
     "Embedding",
+    "LinearChain",
     "Match",
     "SequenceModel",
     "WordsAndCharacters",

@@ -3,6 +3,7 @@
 from rnnbench.tasks.classification import Classification
 from rnnbench.tasks.polyphonic import Polyphonic
 from rnnbench.tasks.regression import Regression
+from rnnbench.tasks.tagging import Entities, Tagging
 from rnnbench.tasks.task import Task
 
-__all__ = ["Classification", "Polyphonic", "Regression", "Task"]
+__all__ = ["Classification", "Entities", "Polyphonic", "Regression", "Tagging", "Task"]

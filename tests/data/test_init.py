@@ -31,8 +31,9 @@ def test_configuration_builds_the_dataset_and_names_its_task(path, tmp_path):
         assert node["data_dir"] == "${paths.data_dir}"
         node["data_dir"] = tmp_path
     if "path" in node:
-        (tmp_path / "any.csv").write_text("a,text,label\n" + "1,fine,x\n2,poor,y\n" * 9)
-        node["path"] = tmp_path / "any.csv"
+        lines = "word X\n\n" * 20 if "tag_column" in node else "a,text,label\n" + "1,fine,x\n2,poor,y\n" * 9
+        (tmp_path / "any.csv").write_text(lines)
+        node["path"] = str(tmp_path / "any.csv")
     if "targets" in node:
         node["targets"] = ["a"]
     dataset = cls(**node)
