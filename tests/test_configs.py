@@ -37,6 +37,7 @@ EXTRA = {
     ("dataset", "imdb"): ["dataset.max_length=20"],
     ("task", "regression"): ["dataset=adding", *SIZES],
     ("dataset", "conll"): ["dataset.path=tags.conll", "task=entities"],
+    ("dataset", "ts"): ["dataset.path=series.ts", "dataset.test_path=series.ts"],
     ("task", "text_classification"): ["dataset=sentences"],
     ("task", "entities"): ["dataset=conll", "dataset.path=tags.conll"],
     ("task", "tagging"): ["dataset=conll", "dataset.path=words.conll"],
@@ -77,6 +78,7 @@ def _folder(tmp_path, monkeypatch):
     (tmp_path / "texts.csv").write_text(f"text,label\n{texts}")
     (tmp_path / "tags.conll").write_text("Ada B-person\nwrote O\n\n" * 90)
     (tmp_path / "words.conll").write_text("Ada NOUN\nwrote VERB\n\n" * 90)
+    (tmp_path / "series.ts").write_text("@classLabel true\n@data\n" + "1,2:a\n2,1,0:b\n" * 20)
     (tmp_path / "prices.csv").write_text("price\n" + "\n".join(str(i % 7 + i / 50) for i in range(200)))
 
 

@@ -5,6 +5,7 @@ from rnnbench.data.copy_memory import CopyMemory
 from rnnbench.data.csv_file import CsvFile
 from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.digits import Digits
+from rnnbench.data.mnist import Mnist
 from rnnbench.data.polyphonic import Polyphonic
 from rnnbench.data.sentences import Sentences
 from rnnbench.data.spec import Batch, DataSpec
@@ -12,6 +13,7 @@ from rnnbench.data.tag_collections import TagCollection
 from rnnbench.data.tagging import ConllFile
 from rnnbench.data.text_collections import TextCollection
 from rnnbench.data.text_csv import TextCsv
+from rnnbench.data.time_series import SeriesCollection, TsFile
 
 __all__ = [
     "Adding",
@@ -22,11 +24,14 @@ __all__ = [
     "DataSpec",
     "Dataset",
     "Digits",
+    "Mnist",
     "Polyphonic",
     "Sentences",
     "Sequences",
+    "SeriesCollection",
     "Splits",
     "TagCollection",
     "TextCollection",
     "TextCsv",
+    "TsFile",
 ]

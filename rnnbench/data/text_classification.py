@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least
+from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least, named
 from rnnbench.data.spec import DataSpec
 from rnnbench.data.text import RESERVED, Vocabulary, count_words, tokenise, user_texts
 from rnnbench.errors import UserError
@@ -110,8 +109,4 @@ class TextClassification(Dataset):
 
     def answer(self, prediction: Tensor, artifacts: dict[str, Any]) -> dict[str, Any]:
         """The likeliest class and the probability of each, by name."""
-        labels: Sequence[str] = artifacts["labels"]
-        return {
-            "label": labels[int(prediction.argmax())],
-            "probabilities": dict(zip(labels, prediction.tolist(), strict=True)),
-        }
+        return named(prediction, artifacts["labels"])

@@ -34,6 +34,9 @@ def test_configuration_builds_the_dataset_and_names_its_task(path, tmp_path):
         lines = "word X\n\n" * 20 if "tag_column" in node else "a,text,label\n" + "1,fine,x\n2,poor,y\n" * 9
         (tmp_path / "any.csv").write_text(lines)
         node["path"] = str(tmp_path / "any.csv")
+    if node.get("name") == "ts":
+        (tmp_path / "any.csv").write_text("@classLabel true\n@data\n1,2:x\n")
+        node["test_path"] = node["path"]
     if "targets" in node:
         node["targets"] = ["a"]
     dataset = cls(**node)
