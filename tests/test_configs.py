@@ -37,13 +37,16 @@ EXTRA = {
     ("dataset", "selective_copy"): SIZES,
     ("dataset", "csv"): ["dataset.path=prices.csv", "dataset.window=4"],
     ("dataset", "text_csv"): ["dataset.path=texts.csv"],
-    ("dataset", "ts_file"): ["dataset.path=any.ts", "dataset.test_path=any.ts"],
     ("dataset", "mnist"): ["dataset.batch_size=8", "dataset.eval_batch_size=8"],
     ("dataset", "imdb"): ["dataset.max_length=20"],
     ("dataset", "text_file"): ["dataset.path=story.txt"],
     ("task", "language_modelling"): ["dataset=text_file", "dataset.path=story.txt"],
     ("task", "regression"): ["dataset=adding", *SIZES],
+    ("dataset", "conll"): ["dataset.path=tags.conll", "task=entities"],
+    ("dataset", "ts"): ["dataset.path=series.ts", "dataset.test_path=series.ts"],
     ("task", "text_classification"): ["dataset=sentences"],
+    ("task", "entities"): ["dataset=conll", "dataset.path=tags.conll"],
+    ("task", "tagging"): ["dataset=conll", "dataset.path=words.conll"],
     ("task", "polyphonic"): ["dataset=jsb"],
     ("budget", "params_20k"): ["model=rnn"],
     ("debug", "anomaly"): ["debug.limit_batches=1"],
@@ -80,8 +83,10 @@ def _folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     texts = "".join(f"day {i} is {kind},{kind}\n" for i in range(40) for kind in ("fine", "poor"))
     (tmp_path / "texts.csv").write_text(f"text,label\n{texts}")
-    (tmp_path / "any.ts").write_text("@classLabel true x y\n@data\n" + "1,2,3:x\n4,5:y\n" * 50)
     (tmp_path / "story.txt").write_text("once upon a time\n" * 150)
+    (tmp_path / "tags.conll").write_text("Ada B-person\nwrote O\n\n" * 90)
+    (tmp_path / "words.conll").write_text("Ada NOUN\nwrote VERB\n\n" * 90)
+    (tmp_path / "series.ts").write_text("@classLabel true\n@data\n" + "1,2:a\n2,1,0:b\n" * 20)
     (tmp_path / "prices.csv").write_text("price\n" + "\n".join(str(i % 7 + i / 50) for i in range(200)))
 
 
@@ -96,6 +101,31 @@ def test_an_option_trains_two_steps(option, tmp_path, capsys):
     assert run.record["steps"] == {"debug/none": 17, "debug/anomaly": 1}.get(ids(option), 2)
     if option[0] in ("model", "dataset", "task"):
         assert run.record[option[0]] == option[1]
+
+
+WORDS = ["dataset=conll", "dataset.path=words.conll", "task=tagging"]
+PARTS = {
+    "composition/crf": WORDS,
+    "composition/none": WORDS,
+    "encoder/embedding": WORDS,
+    "encoder/none": [],
+    "encoder/words_characters": [*WORDS, "dataset.characters=4"],
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_a_task_trains_two_steps(part, tmp_path, capsys):
+    group, name = part.split("/")
+    fixed = [line for key, lines in SMALL.items() if key != "dataset" for line in lines]
+    overrides = [*fixed, *(PARTS[part] or SMALL["dataset"]), f"task/{group}={name}"]
+    assert main(["train", *overrides]) == 0, capsys.readouterr().err
+    (run,) = load_runs(tmp_path / "runs")
+    assert run.record is not None
+    assert (run.status, run.record["steps"]) == ("finished", 2)
+
+
+def test_every_part_of_a_task_is_tried():
+    assert sorted(f"{path.parent.name}/{path.stem}" for path in (CONF / "task").glob("*/*.yaml")) == sorted(PARTS)
 
 
 @pytest.mark.parametrize("path", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda path: path.stem)

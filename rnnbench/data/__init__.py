@@ -5,31 +5,40 @@ from rnnbench.data.copy_memory import CopyMemory
 from rnnbench.data.csv_file import CsvFile
 from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.digits import Digits
+from rnnbench.data.mnist import Mnist
 from rnnbench.data.polyphonic import Polyphonic
 from rnnbench.data.running_text import Corpus, TextFile
 from rnnbench.data.selective_copy import SelectiveCopy
 from rnnbench.data.sentences import Sentences
 from rnnbench.data.spec import Batch, DataSpec
 from rnnbench.data.spoken_digits import SpokenDigits
+from rnnbench.data.tag_collections import TagCollection
+from rnnbench.data.tagging import ConllFile
 from rnnbench.data.text_collections import TextCollection
 from rnnbench.data.text_csv import TextCsv
+from rnnbench.data.time_series import SeriesCollection, TsFile
 
 __all__ = [
     "Adding",
     "Batch",
+    "ConllFile",
     "CopyMemory",
     "Corpus",
     "CsvFile",
     "DataSpec",
     "Dataset",
     "Digits",
+    "Mnist",
     "Polyphonic",
     "SelectiveCopy",
     "Sentences",
     "Sequences",
+    "SeriesCollection",
     "Splits",
     "SpokenDigits",
+    "TagCollection",
     "TextCollection",
     "TextCsv",
     "TextFile",
+    "TsFile",
 ]

@@ -5,7 +5,7 @@ Shape suffixes: N sequences, B batch, T time, I features, O targets, S all steps
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -188,6 +188,14 @@ class Dataset:
         from rnnbench.data.files import fetch
 
         return [fetch(name, self.data_dir) for name in self.files]
+
+
+def named(prediction: Tensor, labels: Sequence[str]) -> dict[str, Any]:
+    """The likeliest class and the probability of each, by name."""
+    return {
+        "label": labels[int(prediction.argmax())],
+        "probabilities": dict(zip(labels, prediction.tolist(), strict=True)),
+    }
 
 
 def at_least(name: str, value: int, low: int) -> int:

@@ -25,6 +25,7 @@ class DataSpec:
         vocabulary: ids of tokens in the first input of a step, ``0 <= id < vocabulary``, where 0 pads; None: inputs
             are numbers.
         characters: likewise ids of the characters of a word, in all further inputs of a step; None: there are none.
+        labels: names of the classes, by number, where metrics go by them; None elsewhere.
     """
 
     task: str
@@ -34,6 +35,7 @@ class DataSpec:
     carries_state: bool = False
     vocabulary: int | None = None
     characters: int | None = None
+    labels: tuple[str, ...] | None = None
 
 
 @dataclass

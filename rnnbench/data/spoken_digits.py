@@ -11,8 +11,7 @@ from torch import Tensor
 
 from rnnbench.data.archives import read_members
 from rnnbench.data.audio import log_mel, mfcc, read_wav
-from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least, one_of
-from rnnbench.data.labels import name_class
+from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least, named, one_of
 from rnnbench.data.spec import DataSpec
 from rnnbench.data.stratified import stratified
 from rnnbench.errors import UserError
@@ -104,7 +103,7 @@ class SpokenDigits(Dataset):
 
     def answer(self, prediction: Tensor, artifacts: dict[str, Any]) -> dict[str, Any]:
         """The likeliest digit and the probability of each."""
-        return name_class(prediction, [str(digit) for digit in range(10)])
+        return named(prediction, [str(digit) for digit in range(10)])
 
 
 def _scaled(frames_TM: Tensor, kept: dict[str, Any]) -> Tensor:

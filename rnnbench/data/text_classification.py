@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least
-from rnnbench.data.labels import name_class
+from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least, named
 from rnnbench.data.spec import DataSpec
 from rnnbench.data.text import RESERVED, Vocabulary, count_words, tokenise, user_texts
 from rnnbench.errors import UserError
@@ -110,4 +109,4 @@ class TextClassification(Dataset):
 
     def answer(self, prediction: Tensor, artifacts: dict[str, Any]) -> dict[str, Any]:
         """The likeliest class and the probability of each, by name."""
-        return name_class(prediction, artifacts["labels"])
+        return named(prediction, artifacts["labels"])

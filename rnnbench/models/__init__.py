@@ -1,6 +1,7 @@
 """Encoders, heads and pooling around a backbone, and parameter budgets."""
 
 from rnnbench.models.budget import Match, match_hidden_size
+from rnnbench.models.chain import LinearChain
 from rnnbench.models.encoders import Embedding, WordsAndCharacters
 from rnnbench.models.language import LanguageModel
 from rnnbench.models.model import PARTS, SequenceModel, build_model, count_parameters
@@ -9,6 +10,7 @@ __all__ = [
     "PARTS",
     "Embedding",
     "LanguageModel",
+    "LinearChain",
     "Match",
     "SequenceModel",
     "WordsAndCharacters",

@@ -4,6 +4,7 @@ from rnnbench.tasks.classification import Classification
 from rnnbench.tasks.language_modelling import LanguageModelling
 from rnnbench.tasks.polyphonic import Polyphonic
 from rnnbench.tasks.regression import Regression
+from rnnbench.tasks.tagging import Entities, Tagging
 from rnnbench.tasks.task import Task
 
-__all__ = ["Classification", "LanguageModelling", "Polyphonic", "Regression", "Task"]
+__all__ = ["Classification", "Entities", "LanguageModelling", "Polyphonic", "Regression", "Tagging", "Task"]

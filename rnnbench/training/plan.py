@@ -28,7 +28,7 @@ from rnnbench.training.compose import plain
 from rnnbench.training.explain import full_key
 
 # Where files lie and how many sequences are scored at once changes no result.
-NOT_SCIENCE = {"data_dir", "path", "test_path", "eval_batch_size"}
+NOT_SCIENCE = {"data_dir", "path", "valid_path", "test_path", "eval_batch_size"}
 TYPED = {"trainer": schema.Trainer, "debug": schema.Debug}
 HEAD = ("dataset", "model", "parameters", "seed")
 

@@ -31,11 +31,12 @@ def test_configuration_builds_the_dataset_and_names_its_task(path, tmp_path):
         assert node["data_dir"] == "${paths.data_dir}"
         node["data_dir"] = tmp_path
     if "path" in node:
-        (tmp_path / "any.csv").write_text("a,text,label\n" + "1,fine,x\n2,poor,y\n" * 9)
-        node["path"] = tmp_path / "any.csv"
-    if "test_path" in node and "collection" in node:
-        (tmp_path / "any.ts").write_text("@classLabel true x y\n@data\n" + "1,2,3:x\n4,5,6:y\n" * 9)
-        node["path"] = node["test_path"] = str(tmp_path / "any.ts")
+        lines = "word X\n\n" * 20 if "tag_column" in node else "a,text,label\n" + "1,fine,x\n2,poor,y\n" * 9
+        (tmp_path / "any.csv").write_text(lines)
+        node["path"] = str(tmp_path / "any.csv")
+    if node.get("name") == "ts":
+        (tmp_path / "any.csv").write_text("@classLabel true\n@data\n1,2:x\n")
+        node["test_path"] = node["path"]
     if "targets" in node:
         node["targets"] = ["a"]
     dataset = cls(**node)
