@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rnnbench import __version__
 from rnnbench.errors import UserError
@@ -62,20 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
             command.add_argument("--out", type=Path, help="write to this file instead")
         if name == "compare":
             command.add_argument("--out", type=Path, help="folder for the curves (default: <runs>/compare/<sweep>)")
-    predict = commands.add_parser("predict", help="a trained run's answer to an input of your own")
-    predict.add_argument("run", type=Path, help="the directory of a finished run")
-    predict.add_argument("inputs", nargs="+", metavar="input", help="a file, or the text itself")
-    predict.add_argument("--json", action="store_true", help="a line of JSON for each answer")
-    predict.add_argument("--module", action="append", default=[], help="a module of yours that the run may import")
-    generate = commands.add_parser("generate", help="text from a trained language model")
-    generate.add_argument("run", type=Path, help="the directory of a finished run")
-    generate.add_argument("--prompt", default="", help="text that goes before")
-    generate.add_argument("--length", type=_count, default=200, help="tokens to draw")
-    generate.add_argument(
-        "--temperature", type=float, default=1.0, help="below 1 safer, above 1 stranger, 0: the likeliest token"
-    )
-    generate.add_argument("--seed", type=int, default=0)
-    generate.add_argument("--module", action="append", default=[], help="a module of yours that the run may import")
+    _add_answers(commands)
     data = commands.add_parser("data", help="list, prepare or verify data files")
     data.add_argument("action", choices=("list", "prepare", "verify"))
     data.add_argument("names", nargs="*", help="datasets (default: all)")
@@ -101,6 +88,23 @@ def build_parser() -> argparse.ArgumentParser:
     completion = commands.add_parser("completion", help='for your shell: eval "$(rnnbench completion bash)"')
     completion.add_argument("shell", choices=("bash",))
     return parser
+
+
+def _add_answers(commands: Any) -> None:
+    """The commands that ask a trained run for something."""
+    predict = commands.add_parser("predict", help="a trained run's answer to an input of your own")
+    generate = commands.add_parser("generate", help="text from a trained language model")
+    for command in (predict, generate):
+        command.add_argument("run", type=Path, help="the directory of a finished run")
+        command.add_argument("--module", action="append", default=[], help="a module of yours that the run may import")
+    predict.add_argument("inputs", nargs="+", metavar="input", help="a file, or the text itself")
+    predict.add_argument("--json", action="store_true", help="a line of JSON for each answer")
+    generate.add_argument("--prompt", default="", help="text that goes before")
+    generate.add_argument("--length", type=_count, default=200, help="tokens to draw")
+    generate.add_argument(
+        "--temperature", type=float, default=1.0, help="below 1 safer, above 1 stranger, 0: the likeliest token"
+    )
+    generate.add_argument("--seed", type=int, default=0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
