@@ -1,5 +1,6 @@
 """The README's commands run as they are printed."""
 
+import glob
 import os
 import re
 import shlex
@@ -32,6 +33,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = [f"2024-01-{1 + i // 24:02d} {i % 24:02d}:00,{50 + i % 24 + i / 100}" for i in range(24 * 28)]
     (tmp_path / "prices.csv").write_text("time,price\n" + "\n".join(rows))
+    (tmp_path / "story.txt").write_text("once upon a time there was a cat\n" * 60)
     for name, block in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(block)
@@ -42,6 +44,7 @@ def folder(tmp_path, monkeypatch):
 def run(line, capsys):
     program, *arguments = shlex.split(line, comments=True)
     assert program == "rnnbench", line
+    arguments = [word for argument in arguments for word in glob.glob(argument) or [argument]]  # as a shell does
     code = main(arguments)
     captured = capsys.readouterr()
     assert code == 0, f"{line}\n{captured.err}"
@@ -61,6 +64,7 @@ def test_the_commands_and_then_the_python_run_in_their_order(folder, capsys):
     assert any("the contract holds" in text for text in said.values())
     assert any(re.search(r"mycell.*\(1/1\)", text) for line, text in said.items() if "model=mycell" in line)
     assert any("4 jobs: 4 finished" in text for text in said.values())
+    assert any(text.startswith("once upon") for text in said.values())
     assert (folder / "runs" / "sweeps").is_dir()
     python = [block for kind, block in BLOCKS if kind == "python" and block not in FILES.values()]
     assert len(python) >= 2

@@ -17,7 +17,7 @@ class DataSpec:
     """Everything that encoders, models, heads and metrics are sized from; known without reading data.
 
     Attributes:
-        task: the kind of problem, a name in ``conf/task``: ``classification``, ``regression``, ``polyphonic``.
+        task: the kind of problem, a name in ``conf/task``: ``classification``, ``language_modelling`` and so on.
         input_size: features of one step (I).
         target_size: classes of a classification; numbers predicted at once otherwise (O).
         per_step: whether every step has a target (``targets_BT…``) or the sequence has one (``targets_B…``).
