@@ -5,6 +5,7 @@ from rnnbench.data.copy_memory import CopyMemory
 from rnnbench.data.csv_file import CsvFile
 from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.digits import Digits
+from rnnbench.data.long_lags import EmbeddedReber, LongLag, TemporalOrder, TwoSequence
 from rnnbench.data.polyphonic import Polyphonic
 from rnnbench.data.selective_copy import SelectiveCopy
 from rnnbench.data.spec import Batch, DataSpec
@@ -17,8 +18,12 @@ __all__ = [
     "DataSpec",
     "Dataset",
     "Digits",
+    "EmbeddedReber",
+    "LongLag",
     "Polyphonic",
     "SelectiveCopy",
     "Sequences",
     "Splits",
+    "TemporalOrder",
+    "TwoSequence",
 ]
