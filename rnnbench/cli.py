@@ -215,13 +215,16 @@ def _reproduce(args: argparse.Namespace) -> int:
 
     paper = paper.shortened() if args.quick else paper
     archive = default_archive(paper, args.quick, runs_dir())
+    outcome = None
     if args.estimate:
+        from rnnbench.records.series import read_runs
         from rnnbench.training.estimate import estimate
 
         estimate(paper.only(args.only), archive, args.config_dir)
-    launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={args.workers}"] if args.workers > 1 else []
-    train = not (args.table_only or args.estimate)
-    runs, outcome = run_paper(paper, archive, launcher, train, args.config_dir, args.only)
+        runs = read_runs(archive)
+    else:
+        launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={args.workers}"] if args.workers > 1 else []
+        runs, outcome = run_paper(paper, archive, launcher, not args.table_only, args.config_dir, args.only)
     print(write_table(paper, runs, archive.with_name("README.md")))
     draw_pictures(paper, runs, archive.parent)
     if archive.parent == paper.folder:

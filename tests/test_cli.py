@@ -276,3 +276,11 @@ def test_every_command_has_help():
             with pytest.raises(SystemExit) as end:
                 parser.parse_args([name, "--help"])
             assert end.value.code == 0
+
+
+def test_papers_are_listed_and_a_wrong_name_is_one_line(capsys):
+    assert main(["papers"]) == 0
+    out = capsys.readouterr().out
+    assert "| chung2014 |" in out
+    assert main(["reproduce", "chung2014", "--quick", "--only", "lstn"]) == 2
+    assert "--only lstn: no row or column of chung2014; did you mean lstm" in capsys.readouterr().err

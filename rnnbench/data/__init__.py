@@ -5,6 +5,7 @@ from rnnbench.data.copy_memory import CopyMemory
 from rnnbench.data.csv_file import CsvFile
 from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.digits import Digits
+from rnnbench.data.long_lags import EmbeddedReber, LongLag, TemporalOrder, TwoSequence
 from rnnbench.data.mnist import Mnist
 from rnnbench.data.polyphonic import Polyphonic
 from rnnbench.data.running_text import Corpus, TextFile
@@ -28,6 +29,8 @@ __all__ = [
     "DataSpec",
     "Dataset",
     "Digits",
+    "EmbeddedReber",
+    "LongLag",
     "Mnist",
     "Polyphonic",
     "SelectiveCopy",
@@ -37,8 +40,10 @@ __all__ = [
     "Splits",
     "SpokenDigits",
     "TagCollection",
+    "TemporalOrder",
     "TextCollection",
     "TextCsv",
     "TextFile",
     "TsFile",
+    "TwoSequence",
 ]

@@ -75,6 +75,16 @@ def canvas(width: float, height: float) -> Any:
     return figure
 
 
+def log_ticks(axis: Axes) -> None:
+    """A logarithmic horizontal axis with plain numbers at 1, 2 and 5."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter(NullFormatter())
+
+
 def is_of(path: Path, digest: str) -> bool:
     """Whether the picture there shows what has this sum."""
     return path.exists() and digest.encode() in path.read_bytes()
@@ -128,7 +138,7 @@ def _draw_cost(panels: Sequence[Panel], path: Path, digest: str) -> None:
         known = [value for value in values if value is not None]
         if known and min(known) > 0 and max(known) / min(known) > 10**1.5:
             axis.set_yscale("log")
-        axis.set_xscale("log")
+        log_ticks(axis)
         axis.set_title(col)
         axis.set_xlabel("seconds of a run")
         axis.set_ylabel(f"test {table.metric}")

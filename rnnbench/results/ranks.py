@@ -21,7 +21,7 @@ from rnnbench.records.series import read_runs
 from rnnbench.results.compare import appearances
 from rnnbench.results.formats import NOTHING, interval_text, markdown_rows
 from rnnbench.results.paper import results
-from rnnbench.results.pictures import canvas, is_of, save
+from rnnbench.results.pictures import canvas, is_of, log_ticks, save
 from rnnbench.results.statistics import ALPHA, Interval
 from rnnbench.results.table import Cell
 
@@ -169,7 +169,7 @@ def _draw(found: Sequence[Block], path: Path) -> None:
         ys = [block.ranks(CORE)[CORE.index(row)] for block in ranked(found)]
         axis.scatter(xs, ys, s=18, alpha=0.5, color=looks[row][0])
         axis.scatter([_relative_cost(found, row)], [fmean(ys)], s=120, color=looks[row][0], label=row)
-    axis.set_xscale("log")
+    log_ticks(axis)
     axis.set_ylim(len(CORE) + 0.3, 0.7)
     axis.set_yticks(range(1, len(CORE) + 1))
     axis.set_xlabel("seconds of a run / those of the LSTM")
