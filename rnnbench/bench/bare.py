@@ -47,7 +47,8 @@ def train_bare(plan: Plan) -> Bare:
     splits = plan.dataset.load(derive(seed, "data"))
     spec, loss_of = plan.dataset.spec, LOSSES[plan.task.name]
     seeds = derive(seed, "init", "backbone"), derive(seed, "init", "head")
-    model = build_model(plan.backbone, spec, plan.task.output_size(spec), plan.task.pooling, seeds)
+    options = plan.task.model_options()
+    model = build_model(plan.backbone, spec, plan.task.output_size(spec), plan.task.pooling, seeds, options=options)
     parameters = list(model.parameters())
     optimizer = plan.optimizer(parameters)
     order = EpochOrder(len(splits.train), None, plan.dataset.batch_size, derive(seed, "order"), shuffle=True)

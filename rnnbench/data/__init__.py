@@ -2,21 +2,21 @@
 
 from rnnbench.data.adding import Adding
 from rnnbench.data.copy_memory import CopyMemory
-from rnnbench.data.csv_file import CsvFile
 from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.digits import Digits
 from rnnbench.data.polyphonic import Polyphonic
+from rnnbench.data.series import TimeSeries
 from rnnbench.data.spec import Batch, DataSpec
 
 __all__ = [
     "Adding",
     "Batch",
     "CopyMemory",
-    "CsvFile",
     "DataSpec",
     "Dataset",
     "Digits",
     "Polyphonic",
     "Sequences",
     "Splits",
+    "TimeSeries",
 ]

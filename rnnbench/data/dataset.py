@@ -148,6 +148,14 @@ class Dataset:
         """Test metrics, in closed form, of the best prediction that ignores its input; None where data decide."""
         return None
 
+    def references(self) -> dict[str, Tensor]:
+        """Outputs ``(N, O)`` of methods that need no training, for the test sequences in their order, by name."""
+        return {}
+
+    def artifacts(self) -> dict[str, Any]:
+        """What the data decided and later use of a trained model needs (scaling, names), for JSON."""
+        return {}
+
     def prepare(self) -> list[Path]:
         """Make the files present and verified; their paths. Raises ``UserError``."""
         from rnnbench.data.files import fetch

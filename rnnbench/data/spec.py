@@ -12,15 +12,37 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class Window:
+    """What the inputs of a forecast are made of.
+
+    Attributes:
+        length: rows looked at (T).
+        horizon: rows predicted; there are ``target_size / horizon`` targets.
+        targets: for each target its column among the inputs; None for one that is not looked at.
+        values: columns that hold values; after them come marks of filled cells and the calendar.
+        calendar: columns at the end that say when the row ``horizon`` later is, see ``rnnbench.data.calendar``.
+        season: rows of a season; None: none is known.
+    """
+
+    length: int
+    horizon: int
+    targets: tuple[int | None, ...]
+    values: int
+    calendar: int = 0
+    season: int | None = None
+
+
+@dataclass(frozen=True)
 class DataSpec:
     """Everything that encoders, models, heads and metrics are sized from; known without reading data.
 
     Attributes:
-        task: the kind of problem, a name in ``conf/task``: ``classification``, ``regression``, ``polyphonic``.
+        task: the kind of problem, a name in ``conf/task``: ``classification``, ``regression``, ``forecasting``, ...
         input_size: features of one step (I).
         target_size: classes of a classification; numbers predicted at once otherwise (O).
         per_step: whether every step has a target (``targets_BT…``) or the sequence has one (``targets_B…``).
         carries_state: whether the state at the end of a batch is the initial state of the next.
+        window: what the inputs are made of, where they are the past of a series.
     """
 
     task: str
@@ -28,6 +50,7 @@ class DataSpec:
     target_size: int
     per_step: bool = False
     carries_state: bool = False
+    window: Window | None = None
 
 
 @dataclass

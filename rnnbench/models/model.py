@@ -5,7 +5,7 @@ Shape suffixes: B batch, T time, I input features, H backbone outputs, O task ou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -65,23 +65,49 @@ def build_model(
     pooling: str,
     seeds: tuple[int, int] = (0, 0),
     device: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> SequenceModel:
     """The model for ``spec``; ``backbone`` is called with the sizes that follow from the data.
 
     Backbone and head draw their initial weights from seeds of their own, so that equal heads stay equal whatever
-    stands before them. ``device="meta"`` allocates nothing, for counting.
+    stands before them. ``device="meta"`` allocates nothing, for counting. ``options`` are the task's, on how outputs
+    are composed: see ``rnnbench.models.forecaster``.
     """
+    options = options or {}
     with torch.random.fork_rng(), torch.device(device or "cpu"):
         torch.manual_seed(seeds[0])
         built = backbone(input_size=spec.input_size, batch_first=True)
+        if spec.window is not None and (options.get("strategy", "direct") != "direct" or options.get("anchor")):
+            return _forecaster(built, backbone, spec, output_size, pooling, seeds[1], options)
         torch.manual_seed(seeds[1])
         return SequenceModel(built, output_size, None if spec.per_step else pooling)
 
 
+def _forecaster(
+    built: nn.Module,
+    backbone: Callable[..., nn.Module],
+    spec: DataSpec,
+    output_size: int,
+    pooling: str,
+    seed: int,
+    options: Mapping[str, Any],
+) -> SequenceModel:
+    from rnnbench.models.forecaster import Forecaster
+
+    decoder, window = None, spec.window
+    assert window is not None
+    if options["strategy"] == "encoder_decoder":
+        decoder = backbone(input_size=len(window.targets) + window.calendar, batch_first=True)
+    torch.manual_seed(seed)
+    return Forecaster(built, spec.input_size, output_size, pooling, window, decoder=decoder, **options)
+
+
 def count_parameters(model: SequenceModel) -> dict[str, int]:
-    """Trainable weights of backbone and head, apart; the encoder of these tasks has none."""
+    """Trainable weights of backbone (with the decoder of a forecaster) and head, apart; there is no encoder."""
 
     def count(module: nn.Module) -> int:
         return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
-    return {"backbone": count(model.backbone), "encoder": 0, "head": count(model.head)}
+    decoder = getattr(model, "decoder", None)
+    backbone = count(model.backbone) + (0 if decoder is None else count(decoder))
+    return {"backbone": backbone, "encoder": 0, "head": count(model.head)}

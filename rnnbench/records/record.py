@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 SCHEMA = 1
 SPLITS = ("train", "valid", "test")
@@ -48,6 +48,7 @@ class Record(TypedDict):
     metric_modes: dict[str, str]  # metric -> whether "min" or "max" is better
     primary_metric: str
     baseline: dict[str, float] | None  # metric -> test value of the best prediction that ignores the input
+    references: NotRequired[dict[str, dict[str, float]]]  # method without training -> metric -> test value
     series: dict[str, list[float | None]]  # "epoch", "step" and every logged metric, all of one length
     parameters: dict[str, int]  # trainable weights: backbone, encoder, head
     state_size: int | None  # numbers carried from step to step
@@ -61,6 +62,7 @@ class Record(TypedDict):
     hparams: dict[str, Any]  # flat, "optimizer.lr": 0.001: what tables and TensorBoard show
 
 
+_OPTIONAL = {"references"}  # which records of earlier versions lack
 _NUMBER = (int, float)
 _NONE = type(None)
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -73,6 +75,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("hidden_size", "state_size", "peak_memory_bytes"), (int, _NONE)),
     **dict.fromkeys(("baseline", "budget"), (dict, _NONE)),
     "overrides": (list,),
+    "references": (dict,),
     "seconds": _NUMBER,
     "steps_per_second": (*_NUMBER, _NONE),
 }
@@ -85,6 +88,8 @@ def validate(record: Mapping[str, Any]) -> None:
         ValueError: one line that names the first key that is missing, unknown or of the wrong type or value.
     """
     for key, types in _TYPES.items():
+        if key in _OPTIONAL and key not in record:
+            continue
         if key not in record:
             raise ValueError(f"record: {key!r} is missing")
         value = record[key]
@@ -174,7 +179,11 @@ class Run:
         from rnnbench.records.identity import flatten
 
         record = self.record or {}
-        plain = {k: v for k, v in record.items() if k not in ("series", "metrics", "hparams", "config", "baseline")}
+        plain = {
+            k: v
+            for k, v in record.items()
+            if k not in ("series", "metrics", "hparams", "config", "baseline", "references")
+        }
         job = {"model": self.job.model, "dataset": self.job.dataset, "seed": self.job.seed}
         job |= {"identity": self.job.identity, "status": self.status}
         return {**flatten(record.get("config", {})), **flatten(plain), **self.job.hparams, **job}

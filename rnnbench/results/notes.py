@@ -7,12 +7,20 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rnnbench.records.record import Run
-from rnnbench.results.group import Grid
+from rnnbench.results.group import Grid, draw
 from rnnbench.results.verdict import MIN_RUNS, TOO_FEW
 
 if TYPE_CHECKING:
-    from rnnbench.results.table import Table
+    from rnnbench.results.table import Cell, Table
 
+METHODS = {
+    "baseline": "the best prediction that does not look at the input",
+    "naive": "the last value goes on",
+    "seasonal naive": "the values of the last season go on",
+    "drift": "the line from the first value through the last goes on",
+    "AR": "autoregression by least squares, its order",
+}
+SIMPLE = ("naive", "seasonal naive", "drift")
 RULES = {
     "best_valid": "of the weights that were best on validation",
     "last": "of the last weights",
@@ -22,16 +30,18 @@ RULES = {
 def notes(table: Table, grid: Grid) -> Iterator[str]:
     """What a reader of ``table`` must know, a sentence each."""
     runs = [run for members in grid.cells.values() for run in members]
+    over = "seeds and origins" if len({draw(run)[1] for run in runs}) > 1 else "seeds"
     yield from _number(table, runs)
     yield (
-        "Mean ± half of the 95 % t interval for the mean over seeds (runs that count / runs asked for); it holds "
+        f"Mean ± half of the 95 % t interval for the mean over {over} (runs that count / runs asked for); it holds "
         "for the hyperparameters chosen and does not cover their choice."
     )
     if grid.split_by:
         yield f"Rows were kept apart by what differs between their runs: {', '.join(grid.split_by)}."
     yield from _marks(table)
     yield from _missing(runs)
-    yield from _baseline(table)
+    yield from _methods(table, runs)
+    yield from _beaten(table, grid)
     yield from _verdicts(table)
     yield from _repeats(grid)
 
@@ -65,9 +75,50 @@ def _missing(runs: list[Run]) -> Iterator[str]:
         yield text
 
 
-def _baseline(table: Table) -> Iterator[str]:
-    if any(cell.baseline for cell in table.cells.values()):
-        yield "Baseline: the best prediction that does not look at the input."
+def _methods(table: Table, runs: list[Run]) -> Iterator[str]:
+    found = {cell.method for cell in table.cells.values()}
+    texts = {name: text for name, text in METHODS.items() if name in found}
+    for name, key in (("seasonal naive", "dataset.season"), ("AR", "dataset.ar_order")):
+        if name in texts:
+            used = {f"{run.job.dataset} {run.job.hparams[key]}": None for run in runs if run.job.hparams.get(key)}
+            texts[name] += f" ({', '.join(used)})"
+    if texts:
+        text = "; ".join(f"{name}: {text}" for name, text in texts.items())
+        yield f"{text[0].upper()}{text[1:]}."
+
+
+def _beaten(table: Table, grid: Grid) -> Iterator[str]:
+    """Which forecasts are better than the simple ones; those of the same runs were made for the same windows."""
+    from rnnbench.results.table import methods
+
+    across = grid.rows.name == "dataset"
+    lines: dict[str, dict[str, list[str]]] = {}
+    for (row, col), members in grid.cells.items():
+        cell = table.cells[row, col]
+        others = {m.method: m for m in methods(cell.metric, members) if m.method in METHODS and m.method != "baseline"}
+        if table.split != "test" or not others or cell.interval is None:
+            continue
+        line, name = (row, col) if across else (col, row)
+        simple = [other for other in SIMPLE if other in others]
+        better = all(_better(cell, others[other]) for other in simple)
+        places = lines.setdefault(f"{line}: better than {' and '.join(simple)}", {"": [], "not": [], "AR too": []})
+        places["" if better else "not"].append(name)
+        if better and "AR" in others and _better(cell, others["AR"]):
+            places["AR too"].append(name)
+    for start, places in lines.items():
+        text = "; ".join(f"{what}: {', '.join(names)}".removeprefix(": ") for what, names in places.items() if names)
+        yield f"{start}{' ' if places[''] == [] else ': '}{text}."
+    if lines:
+        yield "Better: the whole interval lies beyond the other's value on the same test windows."
+
+
+def _better(cell: Cell, other: Cell) -> bool:
+    ours, theirs = cell.interval, other.interval
+    assert ours is not None
+    assert theirs is not None
+    if cell.mode == "max":
+        return (ours.mean if ours.lo is None else ours.lo) > theirs.mean
+    return (ours.mean if ours.hi is None else ours.hi) < theirs.mean
 
 
 def _verdicts(table: Table) -> Iterator[str]:
@@ -90,7 +141,7 @@ def _verdicts(table: Table) -> Iterator[str]:
 def _repeats(grid: Grid) -> Iterator[str]:
     """Runs of one seed in one cell differ in something, and are not independent."""
     for (row, col), members in grid.cells.items():
-        seed, times = Counter(run.job.seed for run in members).most_common(1)[0]
+        (seed, _), times = Counter(draw(run) for run in members).most_common(1)[0]
         if times > 1:
             yield (
                 f"{row}, {col}: {times} runs of seed {seed} differ in something that their hyperparameters do not "

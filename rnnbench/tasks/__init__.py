@@ -1,8 +1,9 @@
 """Losses, metrics and success criteria per kind of problem, and the one LightningModule."""
 
 from rnnbench.tasks.classification import Classification
+from rnnbench.tasks.forecasting import Forecasting
 from rnnbench.tasks.polyphonic import Polyphonic
 from rnnbench.tasks.regression import Regression
 from rnnbench.tasks.task import Task
 
-__all__ = ["Classification", "Polyphonic", "Regression", "Task"]
+__all__ = ["Classification", "Forecasting", "Polyphonic", "Regression", "Task"]

@@ -28,7 +28,7 @@ class Classification(Task):
         pooling: what one target per sequence is read from: ``last`` step, ``mean`` or ``max`` over steps.
     """
 
-    primary: ClassVar[str] = "nll"
+    primary = "nll"
     modes: ClassVar[dict[str, str]] = {
         "nll": "min",
         "accuracy": "max",

@@ -57,7 +57,7 @@ class SequenceModule(L.LightningModule):
         self.spec = spec
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.clip_norm, self.clip_value, self.weight_noise = clip_norm, clip_value, weight_noise
-        self.train_metrics = task.metrics(spec)
+        self.train_metrics = task.running_metrics(spec)
         self.valid_metrics = task.metrics(spec)
         self.train_metrics.persistent(True)
         for name in ("loss_sum", "grad_norm_sum", "batches"):
@@ -88,6 +88,7 @@ class SequenceModule(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Mean loss over the scored positions of the batch."""
+        batch = self.task.augmented(batch, self.spec)
         outputs_NO, targets_N = scored(self(batch), batch, self.spec.per_step)
         losses_N = self.task.losses(outputs_NO, targets_N)
         loss, mean, sequences = losses_N.mean(), None, len(batch)
@@ -268,25 +269,29 @@ def _share(losses_N: Tensor, sequences: int) -> tuple[Tensor, Tensor, int]:
 
 
 @torch.no_grad()
-def evaluate(module: SequenceModule, batches: Iterable[Batch], constant: Tensor | None = None) -> dict[str, float]:
+def evaluate(module: SequenceModule, batches: Iterable[Batch], outputs: Tensor | None = None) -> dict[str, float]:
     """Metrics, and ``loss``, of the module's weights over ``batches``.
 
-    ``constant`` (O,) replaces the model's outputs: the score of a prediction that ignores its input.
+    ``outputs`` replaces the model's: ``(O,)`` is the score of a prediction that ignores its input, ``(N, O)`` that of
+    predictions made elsewhere for all sequences in the order of ``batches``.
     """
     module.eval()
     metrics = module.task.metrics(module.spec).to(module.device)
-    loss_sum, count, weights = 0.0, 0, next(module.parameters())
+    loss_sum, count, seen, weights = 0.0, 0, 0, next(module.parameters())
     if weights.dtype is torch.float64:
         metrics.set_dtype(torch.float64)
     for batch in batches:
         moved = batch.to(module.device)
         if weights.dtype is torch.float64:  # Lightning converts batches in training, and here nobody else does
             moved = replace(moved, inputs_BTI=moved.inputs_BTI.double())
-        if constant is None:
+        if outputs is None:
             raw = module(moved)
+        elif outputs.dim() == 2:
+            raw = outputs[seen : seen + len(moved)].to(moved.inputs_BTI)
         else:
             lead = moved.inputs_BTI.shape[: 2 if module.spec.per_step else 1]
-            raw = constant.to(moved.inputs_BTI).expand(*lead, -1)
+            raw = outputs.to(moved.inputs_BTI).expand(*lead, -1)
+        seen += len(moved)
         outputs_NO, targets_N = scored(raw, moved, module.spec.per_step)
         losses_N = module.task.losses(outputs_NO, targets_N)
         module.task.update(metrics, outputs_NO, targets_N, losses_N)

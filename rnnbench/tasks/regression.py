@@ -12,14 +12,14 @@ from rnnbench.tasks.task import Task
 
 
 class Regression(Task):
-    """Mean squared error, in the units of the targets as the dataset scales them; forecasting is this task.
+    """Mean squared error, in the units of the targets as the dataset scales them.
 
     Args:
         name: the name of the task.
         pooling: what one target per sequence is read from: ``last`` step, ``mean`` or ``max`` over steps.
     """
 
-    primary: ClassVar[str] = "mse"
+    primary = "mse"
     modes: ClassVar[dict[str, str]] = {"mse": "min", "mae": "min"}
 
     def __init__(self, name: str = "regression", pooling: Literal["last", "mean", "max"] = "last"):

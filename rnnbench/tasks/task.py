@@ -5,7 +5,8 @@ Shape suffixes: B batch, T time, O outputs, N scored positions (sequences, or st
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,11 +26,13 @@ class Task:
         version: raised when a fix changes the numbers of this task.
         primary: the metric that selects on validation.
         modes: for each metric whether less (``min``) or more (``max``) is better.
+        without_spread: the metrics that ``of_points`` can be judged by; None: all.
     """
 
     version: ClassVar[int] = 1
-    primary: ClassVar[str]
-    modes: ClassVar[dict[str, str]]
+    primary: str
+    modes: dict[str, str]
+    without_spread: tuple[str, ...] | None = None
 
     def __init__(self, name: str, pooling: str = "last"):
         if pooling not in POOLINGS:
@@ -41,6 +44,22 @@ class Task:
         """Outputs of the head at each scored position (O)."""
         return spec.target_size
 
+    def model_options(self) -> dict[str, Any]:
+        """How outputs are composed from the backbone, beyond pooling and head: see ``rnnbench.models``."""
+        return {}
+
+    def bind(self, artifacts: Mapping[str, Any]) -> None:
+        """Take what the data decided: the dataset's ``artifacts``, when they are loaded."""
+
+    @property
+    def augments(self) -> bool:
+        """Whether ``augmented`` changes anything."""
+        return False
+
+    def augmented(self, batch: Batch, spec: DataSpec) -> Batch:
+        """A training batch with random changes, drawn from torch's generator; by default as it is."""
+        return batch
+
     def losses(self, outputs_NO: Tensor, targets_N: Tensor) -> Tensor:
         """The loss of each scored position, shape ``(N,)``."""
         raise NotImplementedError(f"{type(self).__name__} defines no loss")
@@ -49,6 +68,10 @@ class Task:
         """The torchmetrics collection that ``update`` feeds."""
         raise NotImplementedError(f"{type(self).__name__} defines no metrics")
 
+    def running_metrics(self, spec: DataSpec) -> MetricCollection:
+        """What is measured in every training step; by default all metrics."""
+        return self.metrics(spec)
+
     def update(self, metrics: MetricCollection, outputs_NO: Tensor, targets_N: Tensor, losses_N: Tensor) -> None:
         """Add scored positions to ``metrics``; each member takes the arguments it knows."""
         metrics.update(preds=outputs_NO, target=targets_N, value=losses_N)
@@ -56,6 +79,10 @@ class Task:
     def constant(self, targets_N: Tensor) -> Tensor:
         """The outputs ``(O,)`` that fit all of ``targets_N`` best when they may not depend on the input."""
         raise NotImplementedError(f"{type(self).__name__} defines no constant prediction")
+
+    def of_points(self, points_NO: Tensor) -> Tensor:
+        """Outputs ``(N, O)`` that say what a method without training predicts."""
+        return points_NO
 
 
 def scored(outputs: Tensor, batch: Batch, per_step: bool) -> tuple[Tensor, Tensor]:

@@ -142,7 +142,8 @@ def _build(group: str, node: Mapping[str, Any]) -> Callable[..., Any]:
 
 def _meta(backbone: Callable[..., Any], dataset: Any, task: Any, key: str) -> Any:
     try:
-        return build_model(backbone, dataset.spec, task.output_size(dataset.spec), task.pooling, device="meta")
+        size, options = task.output_size(dataset.spec), task.model_options()
+        return build_model(backbone, dataset.spec, size, task.pooling, device="meta", options=options)
     except ValueError as error:
         raise Problems([f"{key}: {error}"]) from error
 

@@ -90,6 +90,7 @@ def conclude(
         "status": "diverged" if diverged else "finished",
         "metrics": metrics,
         "baseline": _baseline(plan, parts.module, parts.data),
+        "references": _references(plan, parts.module, parts.data),
         "peak_memory_bytes": memory(),
         "attempts": attempts,
     }
@@ -168,6 +169,10 @@ def assemble(
     stop.check()  # loading data may take long; whoever has asked to stop by now need not wait for it
     data = SequenceDataModule(plan.dataset, plan.job.seed, splits)
     data.setup()
+    artifacts = plan.dataset.artifacts()
+    plan.task.bind(artifacts)
+    if artifacts:
+        write_json(directory.path / "artifacts.json", artifacts)
     selection = _selection(plan, directory, stop)
     last = directory.checkpoints / "last.ckpt"
     trainer = _trainer(plan, directory, selection, progress_bar)
@@ -225,7 +230,8 @@ def _module(plan: Plan) -> SequenceModule:
     trainer = plan.config["trainer"]
     spec, seed = plan.dataset.spec, plan.job.seed
     seeds = derive(seed, "init", "backbone"), derive(seed, "init", "head")
-    model = build_model(plan.backbone, spec, plan.task.output_size(spec), plan.task.pooling, seeds)
+    options = plan.task.model_options()
+    model = build_model(plan.backbone, spec, plan.task.output_size(spec), plan.task.pooling, seeds, options=options)
     module = SequenceModule(
         model,
         plan.task,
@@ -318,6 +324,15 @@ def _baseline(plan: Plan, module: SequenceModule, data: SequenceDataModule) -> d
         return known
     constant = constant_outputs(plan.task, list(data.train_eval_dataloader()), plan.dataset.spec.per_step)
     return evaluate(module, data.test_dataloader(), constant)
+
+
+def _references(plan: Plan, module: SequenceModule, data: SequenceDataModule) -> dict[str, dict[str, float]]:
+    """Test metrics of the dataset's methods without training, by their names."""
+    found, kept = {}, plan.task.without_spread
+    for name, points in plan.dataset.references().items():
+        metrics = evaluate(module, data.test_dataloader(), plan.task.of_points(points))
+        found[name] = {k: v for k, v in metrics.items() if kept is None or k in kept}
+    return found
 
 
 def _steps_per_second(module: SequenceModule) -> float | None:

@@ -73,16 +73,16 @@ def test_data_key_is_that_of_an_older_record_with_fewer_keys(make):
 
     old = make.run(science=science(length=30), hparams={"dataset.length": 30})
     new = make.run(science=science(length=30), hparams={"dataset.length": 30, "dataset.added_later": False})
-    assert data_key(old) == data_key(new)
-    assert data_key(old) != data_key(make.run(science=science(length=31), hparams={"dataset.length": 30}))
+    assert data_key([old]) == data_key([new])
+    assert data_key([old]) != data_key([make.run(science=science(length=31), hparams={"dataset.length": 30})])
 
 
 def test_data_key_knows_data_and_nothing_else(make):
-    key = data_key(make.run())
-    assert data_key(make.run(model="gru", seed=3, hparams={"optimizer.lr": 1.0})) == key
-    assert data_key(make.run(hparams={"dataset.length": 51})) != key
-    assert data_key(make.run(dataset="digits")) != key
-    assert data_key(make.run(data_sha256={"a": "1" * 64})) != key
-    assert data_key(make.run(versions={"cell": 9, "dataset": 1, "task": 1})) == key
-    assert data_key(make.run(versions={"cell": 1, "dataset": 2, "task": 1})) != key
+    key = data_key([make.run()])
+    assert data_key([make.run(model="gru", seed=3, hparams={"optimizer.lr": 1.0})]) == key
+    assert data_key([make.run(hparams={"dataset.length": 51})]) != key
+    assert data_key([make.run(dataset="digits")]) != key
+    assert data_key([make.run(data_sha256={"a": "1" * 64})]) != key
+    assert data_key([make.run(versions={"cell": 9, "dataset": 1, "task": 1})]) == key
+    assert data_key([make.run(versions={"cell": 1, "dataset": 2, "task": 1})]) != key
     assert "seed" not in settings(make.run())

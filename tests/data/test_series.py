@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnbench.data.csv_file import CsvFile
+from rnnbench.data.series import TimeSeries
 from rnnbench.errors import UserError
 
 ROWS = 100
@@ -20,7 +20,7 @@ def make(tmp_path):
             cells[row][col] = text
         path = tmp_path / "t.csv"
         path.write_text("time,a,b,c\n" + "".join(",".join(line) + "\n" for line in cells))
-        return CsvFile(path=str(path), **{"window": 5, "horizon": 2, "scaling": "none", **options})
+        return TimeSeries(path=str(path), **{"window": 5, "horizon": 2, "scaling": "none", **options})
 
     return made
 
@@ -33,7 +33,7 @@ def rows_of(sequences, feature=0):
 def test_shapes_agree_with_the_spec(make):
     dataset = make()
     splits, spec = dataset.load(0), dataset.spec
-    assert (spec.task, spec.input_size, spec.target_size, spec.per_step) == ("regression", 3, 6, False)
+    assert (spec.task, spec.input_size, spec.target_size, spec.per_step) == ("forecasting", 3, 6, False)
     batch = splits.train.batch(torch.arange(4))
     assert batch.inputs_BTI.shape == (4, 5, 3)
     assert batch.targets.shape == (4, 6)
@@ -85,7 +85,7 @@ def test_scaling_is_fitted_on_training_rows(make, scaling):
     dataset = make({(row, 1): "1e6" for row in range(70, 100)}, targets="a", scaling=scaling)
     assert torch.equal(before.train.inputs, dataset.load(0).train.inputs)
     shift, scale = (34.5, np.arange(70).std()) if scaling == "standard" else (0, 69)
-    np.testing.assert_allclose((dataset.scaler.shift[0], dataset.scaler.scale[0]), (shift, scale))
+    np.testing.assert_allclose((dataset._rows.scaler.shift[0], dataset._rows.scaler.scale[0]), (shift, scale))
     assert float(before.valid.targets[5, 0]) == pytest.approx((75 - shift) / scale)
 
 
@@ -139,21 +139,21 @@ def test_a_file_that_does_not_serve_is_said_in_one_line(make, change, options, m
     with pytest.raises(UserError, match=message) as caught:
         dataset.load(0)
     assert "\n" not in str(caught.value)
-    assert dataset.path in str(caught.value)
+    assert str(dataset.source.name) in str(caught.value)
 
 
 def test_no_numbers_at_all(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("name,place\nx,y\n")
     with pytest.raises(UserError, match="no column holds numbers"):
-        _ = CsvFile(path=str(path)).spec
+        _ = TimeSeries(path=str(path)).spec
 
 
 def test_time_column_is_no_target(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("year,a\n" + "".join(f"{1900 + i},{i}\n" for i in range(60)))
-    assert CsvFile(path=str(path), time_column="year", window=3).spec.input_size == 1
-    assert CsvFile(path=str(path), window=3).spec.input_size == 2
+    assert TimeSeries(path=str(path), time_column="year", window=3).spec.input_size == 1
+    assert TimeSeries(path=str(path), window=3).spec.input_size == 2
 
 
 @pytest.mark.parametrize(
@@ -176,13 +176,13 @@ def test_time_column_is_no_target(tmp_path):
 )
 def test_options_are_checked_without_a_file(options, message):
     with pytest.raises(ValueError, match=message):
-        CsvFile(**{"path": "nowhere.csv", **options})
+        TimeSeries(**{"path": "nowhere.csv", **options})
 
 
 def test_spec_by_names_needs_no_file():
-    assert CsvFile(path="nowhere.csv", targets="x", features=["x", "y"], horizon=3).spec.input_size == 2
+    assert TimeSeries(path="nowhere.csv", targets="x", features=["x", "y"], horizon=3).spec.input_size == 2
     with pytest.raises(UserError, match=r"nowhere\.csv: cannot be read"):
-        _ = CsvFile(path="nowhere.csv").spec
+        _ = TimeSeries(path="nowhere.csv").spec
 
 
 def test_windows_share_memory(make):
@@ -201,10 +201,10 @@ def test_fingerprint_is_that_of_the_users_file(make):
 def test_etth1_under_its_usual_split(real_data, tmp_path):
     path = tmp_path / "ETTh1.csv"
     path.write_bytes(gzip.decompress((real_data / "ett/ETTh1.csv.gz").read_bytes()))
-    dataset = CsvFile(path=str(path), window=96, horizon=24, split=[8640, 2880, 2880], time_column="date")
+    dataset = TimeSeries(path=str(path), window=96, horizon=24, split=[8640, 2880, 2880], time_column="date")
     splits = dataset.load(0)
     assert dataset.spec.input_size == 7
-    assert dataset.scaler.columns == ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")
+    assert dataset._rows.scaler.columns == ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")
     # the published counts of windows for this horizon
     assert [len(s) for s in (splits.train, splits.valid, splits.test)] == [8521, 2857, 2857]
     rows = splits.train.targets.view(-1, 24, 7)[:, 0]
