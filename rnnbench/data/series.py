@@ -202,6 +202,11 @@ class TimeSeries(Dataset):
             found["AR"] = references.autoregression(series_RC, starts_N, H, self.ar_order, rows.cuts[0])
         return {name: torch.from_numpy(forecast.reshape(len(starts_N), -1)) for name, forecast in found.items()}
 
+    @property
+    def test_rows(self) -> np.ndarray:
+        """The first row that each test window predicts, ``(N,)``."""
+        return self._rows.starts[2]
+
     def artifacts(self) -> dict[str, Any]:
         """What turns rows of a table into inputs, and outputs into values of the table."""
         rows, scaler = self._rows, self._rows.scaler

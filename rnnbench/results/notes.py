@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rnnbench.records.record import Run
 from rnnbench.results.group import Grid, draw
+from rnnbench.results.statistics import mean_interval
 from rnnbench.results.verdict import MIN_RUNS, TOO_FEW
 
 if TYPE_CHECKING:
@@ -88,37 +89,41 @@ def _methods(table: Table, runs: list[Run]) -> Iterator[str]:
 
 
 def _beaten(table: Table, grid: Grid) -> Iterator[str]:
-    """Which forecasts are better than the simple ones; those of the same runs were made for the same windows."""
-    from rnnbench.results.table import methods
-
+    """Which forecasts are better than the simple ones, for the same windows and horizon."""
     across = grid.rows.name == "dataset"
     lines: dict[str, dict[str, list[str]]] = {}
     for (row, col), members in grid.cells.items():
-        cell = table.cells[row, col]
-        others = {m.method: m for m in methods(cell.metric, members) if m.method in METHODS and m.method != "baseline"}
-        if table.split != "test" or not others or cell.interval is None:
+        cell, records = table.cells[row, col], [run.record for run in members if run.record]
+        known = {name for record in records for name in record.get("references", {})}
+        if table.split != "test" or not known or not cell.values:
             continue
-        line, name = (row, col) if across else (col, row)
-        simple = [other for other in SIMPLE if other in others]
-        better = all(_better(cell, others[other]) for other in simple)
-        places = lines.setdefault(f"{line}: better than {' and '.join(simple)}", {"": [], "not": [], "AR too": []})
-        places["" if better else "not"].append(name)
-        if better and "AR" in others and _better(cell, others["AR"]):
-            places["AR too"].append(name)
+        line, label = (row, col) if across else (col, row)
+        simple = [name for name in SIMPLE if name in known]
+        better = all(_better(cell, records, name) for name in simple)
+        start = f"{line}: better than {', '.join(simple)}"
+        places = lines.setdefault(start, {"": [], "not better": [], "better than AR too": []})
+        places["" if better else "not better"].append(label)
+        if better and "AR" in known and _better(cell, records, "AR"):
+            places["better than AR too"].append(label)
     for start, places in lines.items():
-        text = "; ".join(f"{what}: {', '.join(names)}".removeprefix(": ") for what, names in places.items() if names)
-        yield f"{start}{' ' if places[''] == [] else ': '}{text}."
+        rest = "".join(f"; {what}: {', '.join(labels)}" for what, labels in places.items() if what and labels)
+        yield f"{start}: {', '.join(places['']) or 'none'}{rest}."
     if lines:
-        yield "Better: the whole interval lies beyond the other's value on the same test windows."
+        yield (
+            "Better: the 95 % interval of the difference from the other forecast on the same test windows (of one "
+            "run: the difference) lies on the good side of 0."
+        )
 
 
-def _better(cell: Cell, other: Cell) -> bool:
-    ours, theirs = cell.interval, other.interval
-    assert ours is not None
-    assert theirs is not None
-    if cell.mode == "max":
-        return (ours.mean if ours.lo is None else ours.lo) > theirs.mean
-    return (ours.mean if ours.hi is None else ours.hi) < theirs.mean
+def _better(cell: Cell, records: list[dict[str, Any]], name: str) -> bool:
+    sign, metric = (-1 if cell.mode == "max" else 1), cell.metric
+    found = [(r["metrics"].get("test", {}), r.get("references", {}).get(name, {})) for r in records]
+    pairs = [(ours.get(metric), theirs.get(metric)) for ours, theirs in found]
+    differences = [sign * (ours - theirs) for ours, theirs in pairs if ours is not None and theirs is not None]
+    if not differences or not cell.sound:
+        return False
+    interval = mean_interval(differences)
+    return (interval.mean if interval.hi is None else interval.hi) < 0
 
 
 def _verdicts(table: Table) -> Iterator[str]:

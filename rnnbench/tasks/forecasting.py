@@ -6,6 +6,7 @@ P parameters by which a number is predicted.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -32,6 +33,7 @@ from rnnbench.tasks.task import Task
 STRATEGIES = ("direct", "recursive", "encoder_decoder")
 ANCHORS = ("last", "season")
 LEAST_DEVIATION = 1e-3  # of a predicted normal distribution, scaled: its density stays finite
+FLAT = 1e-6  # what varies by no more, relative to its mean, is the rounding of a constant
 TAIL = 1.2815515655446004  # 80 % of a normal distribution lie within so many standard deviations
 
 
@@ -40,7 +42,13 @@ class Correlation(PearsonCorrCoef):
 
     def compute(self) -> Tensor:
         """NaN where nothing varies."""
-        return super().compute().nanmean()
+        states: Any = self
+        flat = torch.zeros_like(states.mean_x, dtype=torch.bool)
+        for mean, squares in ((states.mean_x, states.var_x), (states.mean_y, states.var_y)):
+            flat |= squares / states.n_total <= (FLAT * mean).square()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about a part that does not vary
+            return super().compute().masked_fill(flat.squeeze(), float("nan")).nanmean()
 
 
 class Forecasting(Task):

@@ -269,6 +269,15 @@ def _share(losses_N: Tensor, sequences: int) -> tuple[Tensor, Tensor, int]:
 
 
 @torch.no_grad()
+def predict(module: SequenceModule, batches: Iterable[Batch]) -> Tensor:
+    """Outputs of the module's weights for all sequences of ``batches``, ``(N, O)`` or ``(N, T, O)``, on the CPU."""
+    module.eval()
+    dtype = next(module.parameters()).dtype
+    moved = (batch.to(module.device) for batch in batches)
+    return torch.cat([module(replace(b, inputs_BTI=b.inputs_BTI.to(dtype))).cpu() for b in moved])
+
+
+@torch.no_grad()
 def evaluate(module: SequenceModule, batches: Iterable[Batch], outputs: Tensor | None = None) -> dict[str, float]:
     """Metrics, and ``loss``, of the module's weights over ``batches``.
 

@@ -23,10 +23,12 @@ from rnnbench.models import build_model
 from rnnbench.records.events import write_hparams_session
 from rnnbench.records.record import SCHEMA
 from rnnbench.records.store import RunDirectory, read_json, write_json
+from rnnbench.tasks.forecasting import Forecasting
 from rnnbench.tasks.module import Diverged, SequenceModule, evaluate
 from rnnbench.tasks.task import constant_outputs
 from rnnbench.training.callbacks import ExactResume, Interrupted, Selection, StopFlag
 from rnnbench.training.devices import followers, quiet
+from rnnbench.training.pictures import draw_forecast
 from rnnbench.training.plan import Plan, start_weights
 from rnnbench.training.provenance import PeakMemory, provenance
 
@@ -94,6 +96,8 @@ def conclude(
         "peak_memory_bytes": memory(),
         "attempts": attempts,
     }
+    if plan.config["logger"]["plots"] and not diverged and isinstance(plan.task, Forecasting):
+        draw_forecast(plan, parts.module, parts.data, directory.path, record["selection"]["step"])
     if plan.config["logger"]["tensorboard"]:
         final = {f"test/{name}": metrics.get("test", {}).get(name) for name in plan.task.modes}
         write_hparams_session(directory.path, plan.shown(), final, record["selection"]["step"], succeeded=not diverged)
