@@ -1,7 +1,7 @@
 import pytest
 
 from rnnbench.errors import UserError
-from rnnbench.results.group import arrange, data_key, settings
+from rnnbench.results.group import arrange, data_key, draw, settings
 
 
 def test_seeds_share_a_cell_and_other_settings_do_not(make):
@@ -86,3 +86,11 @@ def test_data_key_knows_data_and_nothing_else(make):
     assert data_key([make.run(versions={"cell": 9, "dataset": 1, "task": 1})]) == key
     assert data_key([make.run(versions={"cell": 1, "dataset": 2, "task": 1})]) != key
     assert "seed" not in settings(make.run())
+
+
+def test_origins_of_a_cross_validation_are_the_same_data_only_together(make):
+    first, second = (make.run(hparams={"dataset.origin": k}) for k in (0, 1))
+    assert data_key([first, second]) == data_key([second, first])
+    assert data_key([first]) != data_key([second])
+    assert (draw(first), draw(second)) == ((0, 0), (0, 1))
+    assert settings(first) == settings(second)
