@@ -1,6 +1,7 @@
 """Every file in conf/ composes, and trains two steps."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,13 @@ EXTRA = {
     ("dataset", "csv"): ["dataset.path=prices.csv", "dataset.window=4"],
     ("task", "regression"): ["dataset=adding", *SIZES],
     ("task", "polyphonic"): ["dataset=jsb"],
+    ("task", "forecasting"): ["dataset=price_walk"],
     ("budget", "params_20k"): ["model=rnn"],
     ("debug", "anomaly"): ["debug.limit_batches=1"],
 }
+
+
+PACKAGES = {"sp500": "arch", "nasdaq": "arch", "seattle_weather": "vega_datasets"}
 
 
 def ids(option):
@@ -55,6 +60,8 @@ def small(group, name):
 
 
 def need_data(group, name):
+    if (package := PACKAGES.get(name)) and find_spec(package) is None:
+        pytest.skip(f"package {package} is not installed")
     dataset = {("task", "polyphonic"): "jsb"}.get((group, name), name if group == "dataset" else "")
     for file in dataset_files().get(dataset, ()):
         if locate(file, os.environ.get("RNNBENCH_DATA")) is None:
@@ -85,7 +92,9 @@ def test_an_option_trains_two_steps(option, tmp_path, capsys):
 
 @pytest.mark.parametrize("path", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_experiment_trains_two_steps_of_a_job(path, tmp_path, capsys):
+    need_data("dataset", {"forecasting": "airline"}.get(path.stem, ""))
     few = ["hydra.sweeper.params=null", "hydra.launcher.n_jobs=1", "model.hidden_size=3", "trainer.max_epochs=1"]
+    few += {"forecasting": ["dataset=airline", "budget=none"]}.get(path.stem, [])
     code = main(["train", "-m", f"experiment={path.stem}", "debug=two_steps", *few])
     assert code == 0, capsys.readouterr().err
     (run,) = load_runs(tmp_path / "runs")
