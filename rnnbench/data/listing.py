@@ -112,6 +112,7 @@ def _reads(path: Path) -> tuple[str, ...]:
 
 def _built(node: dict[str, Any]) -> Any:
     """The object that a node with a ``_target_`` describes."""
-    arguments = {k: _built(v) if isinstance(v, dict) and "_target_" in v else v for k, v in node.items()}
-    module, _, cls = arguments.pop("_target_").rpartition(".")
+    module, _, cls = str(node["_target_"]).rpartition(".")
+    rest = {k: v for k, v in node.items() if k != "_target_"}
+    arguments = {k: _built(v) if isinstance(v, dict) and "_target_" in v else v for k, v in rest.items()}
     return getattr(importlib.import_module(module), cls)(**arguments)
