@@ -79,7 +79,7 @@ class TimeSeries(Dataset):
             train: a sweep ``dataset.origin=0,1,2`` is the cross-validation, and tables average over it.
         season: rows of a season, for the seasonal naive forecast and MASE; None: none is known.
         ar_order: order of the autoregression that models are compared with; None: no such.
-        calendar: inputs from the time column, see ``rnnbench.data.calendar.CYCLES``.
+        calendar: inputs from the time column (UTC where times have an offset), see ``rnnbench.data.calendar.CYCLES``.
         impute: ``ffill``, ``linear`` or ``mean``, see ``rnnbench.data.filling.fill``; None: refuse missing cells.
         mask: with ``impute``, one more feature for each feature with missing cells: 1 where it was filled.
         time_column: of the file at ``path``: times or numbers, checked to increase.
@@ -214,6 +214,7 @@ class TimeSeries(Dataset):
         return {
             "targets": targets,
             "features": features,
+            "impute": self.impute,
             "masked": self._masked if self.mask else [],
             "calendar": self.calendar,
             "time_column": self.source.time_column,

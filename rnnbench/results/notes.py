@@ -21,6 +21,7 @@ METHODS = {
     "drift": "the line from the first value through the last goes on",
     "AR": "autoregression by least squares, its order",
 }
+IN_UNITS = ("mse", "mae", "rmse")  # of the dataset's choice; other errors are of original values or without unit
 SIMPLE = ("naive", "seasonal naive", "drift")
 RULES = {
     "best_valid": "of the weights that were best on validation",
@@ -39,6 +40,7 @@ def notes(table: Table, grid: Grid) -> Iterator[str]:
     )
     if grid.split_by:
         yield f"Rows were kept apart by what differs between their runs: {', '.join(grid.split_by)}."
+    yield from _units(table, grid)
     yield from _marks(table)
     yield from _missing(runs)
     yield from _methods(table, runs)
@@ -54,6 +56,17 @@ def _number(table: Table, runs: list[Run]) -> Iterator[str]:
         which += " (rules differ between runs)"
     if rules:
         yield f"Values on {table.split}, {which}."
+
+
+def _units(table: Table, grid: Grid) -> Iterator[str]:
+    """In which units the errors of forecasts are."""
+    found: dict[str, dict[str, None]] = {}
+    for place, members in grid.cells.items():
+        job, metric = members[0].job, table.cells[place].metric
+        if metric in IN_UNITS and (units := job.hparams.get("dataset.units")):
+            found.setdefault(f"{metric} of {units} values", {})[job.dataset] = None
+    if found:
+        yield "; ".join(f"{what}: {', '.join(names)}" for what, names in found.items()) + "."
 
 
 def _marks(table: Table) -> Iterator[str]:

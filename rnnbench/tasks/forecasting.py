@@ -129,6 +129,8 @@ class Forecasting(Task):
 
     def output_size(self, spec: DataSpec) -> int:
         """Outputs of the head: for all rows, or for one at a time."""
+        if spec.window is None and (self.strategy != "direct" or self.anchor):
+            raise ValueError(f"strategy={self.strategy}, anchor={self.anchor}: needs a dataset of windows")
         rows = 1 if self.strategy == "direct" or spec.window is None else spec.window.horizon
         return spec.target_size // rows * self.parameters
 

@@ -18,12 +18,12 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from rnnbench.data.dataset import Splits
 from rnnbench.data.module import SequenceDataModule
 from rnnbench.data.seeding import derive
+from rnnbench.data.series import TimeSeries
 from rnnbench.errors import UserError
 from rnnbench.models import build_model
 from rnnbench.records.events import write_hparams_session
 from rnnbench.records.record import SCHEMA
 from rnnbench.records.store import RunDirectory, read_json, write_json
-from rnnbench.tasks.forecasting import Forecasting
 from rnnbench.tasks.module import Diverged, SequenceModule, evaluate
 from rnnbench.tasks.task import constant_outputs
 from rnnbench.training.callbacks import ExactResume, Interrupted, Selection, StopFlag
@@ -96,7 +96,7 @@ def conclude(
         "peak_memory_bytes": memory(),
         "attempts": attempts,
     }
-    if plan.config["logger"]["plots"] and not diverged and isinstance(plan.task, Forecasting):
+    if plan.config["logger"]["plots"] and not diverged and isinstance(plan.dataset, TimeSeries):
         draw_forecast(plan, parts.module, parts.data, directory.path, record["selection"]["step"])
     if plan.config["logger"]["tensorboard"]:
         final = {f"test/{name}": metrics.get("test", {}).get(name) for name in plan.task.modes}

@@ -200,7 +200,7 @@ def forecasts(make, values, naive, season=None, ar=None, **options):
 
 
 def test_references_are_rows_after_the_baseline(make):
-    hparams = {"dataset.season": 12, "dataset.ar_order": 3}
+    hparams = {"dataset.season": 12, "dataset.ar_order": 3, "dataset.units": "original"}
     runs = forecasts(make, GOOD, [0.5] * 5, season=0.4, ar=0.3, hparams=hparams) + seeds(make, BAD, dataset="copy")
     table = build(runs)
     assert table.rows.labels == ("lstm", "baseline", "naive", "seasonal naive", "drift", "AR")
@@ -209,6 +209,7 @@ def test_references_are_rows_after_the_baseline(make):
     (note,) = [note for note in table.notes if note.startswith("Baseline")]
     assert "the last season go on (adding 12); drift: " in note
     assert note.endswith("its order (adding 3).")
+    assert "mse of original values: adding." in table.notes
     across = build(runs, rows="dataset", cols="model")
     assert across.cols.labels == ("lstm", "baseline", "naive", "seasonal naive", "drift", "AR")
     assert not [c for c in build(runs, split="valid").cells.values() if c.method]
