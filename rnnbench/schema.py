@@ -67,6 +67,7 @@ class Logger:
     """What is written while a run trains, besides its record."""
 
     tensorboard: bool = limited(True, science=False)
+    plots: bool = limited(True, science=False)  # a picture of a forecast, as forecast.png and in TensorBoard
     progress: str = limited("auto", choices=("auto", "bar", "lines", "off"), science=False)
 
 

@@ -1,6 +1,7 @@
 """Every file in conf/ composes, and trains two steps."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -52,9 +53,13 @@ EXTRA = {
     ("task", "entities"): ["dataset=conll", "dataset.path=tags.conll"],
     ("task", "tagging"): ["dataset=conll", "dataset.path=words.conll"],
     ("task", "polyphonic"): ["dataset=jsb"],
+    ("task", "forecasting"): ["dataset=price_walk"],
     ("budget", "params_20k"): ["model=rnn"],
     ("debug", "anomaly"): ["debug.limit_batches=1"],
 }
+
+
+PACKAGES = {"sp500": "arch", "nasdaq": "arch", "seattle_weather": "vega_datasets"}
 
 
 def ids(option):
@@ -72,7 +77,10 @@ def small(group, name):
 
 
 def need_data(group, name):
+    if (package := PACKAGES.get(name)) and find_spec(package) is None:
+        pytest.skip(f"package {package} is not installed")
     of_others = {("task", "polyphonic"): "jsb", ("experiment", "zaremba_small"): "ptb"}
+    of_others |= {("experiment", "forecasting"): "airline"}
     dataset = of_others.get((group, name), name if group == "dataset" else "")
     for file in dataset_files().get(dataset, ()):
         if locate(file, os.environ.get("RNNBENCH_DATA")) is None:
@@ -138,6 +146,7 @@ def test_an_experiment_trains_two_steps_of_a_job(path, tmp_path, capsys):
     few = ["hydra.sweeper.params=null", "model.hidden_size=3", "trainer.max_epochs=1"]
     if "n_jobs" in path.read_text():
         few.append("hydra.launcher.n_jobs=1")
+    few += {"forecasting": ["dataset=airline", "budget=none"]}.get(path.stem, [])
     code = main(["train", "-m", f"experiment={path.stem}", "debug=two_steps", *few])
     assert code == 0, capsys.readouterr().err
     (run,) = load_runs(tmp_path / "runs")

@@ -2,7 +2,6 @@
 
 from rnnbench.data.adding import Adding
 from rnnbench.data.copy_memory import CopyMemory
-from rnnbench.data.csv_file import CsvFile
 from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.digits import Digits
 from rnnbench.data.long_lags import EmbeddedReber, LongLag, TemporalOrder, TwoSequence
@@ -11,6 +10,7 @@ from rnnbench.data.polyphonic import Polyphonic
 from rnnbench.data.running_text import Corpus, TextFile
 from rnnbench.data.selective_copy import SelectiveCopy
 from rnnbench.data.sentences import Sentences
+from rnnbench.data.series import TimeSeries
 from rnnbench.data.spec import Batch, DataSpec
 from rnnbench.data.spoken_digits import SpokenDigits
 from rnnbench.data.tag_collections import TagCollection
@@ -25,7 +25,6 @@ __all__ = [
     "ConllFile",
     "CopyMemory",
     "Corpus",
-    "CsvFile",
     "DataSpec",
     "Dataset",
     "Digits",
@@ -44,6 +43,7 @@ __all__ = [
     "TextCollection",
     "TextCsv",
     "TextFile",
+    "TimeSeries",
     "TsFile",
     "TwoSequence",
 ]

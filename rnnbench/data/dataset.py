@@ -183,6 +183,10 @@ class Dataset:
         """An answer for each sequence of ``source``; a data set whose answers show their input says more here."""
         return [self.answer(prediction, artifacts) for prediction in predictions]
 
+    def references(self) -> dict[str, Tensor]:
+        """Outputs ``(N, O)`` of methods that need no training, for the test sequences in their order, by name."""
+        return {}
+
     def prepare(self) -> list[Path]:
         """Make the files present and verified; their paths. Raises ``UserError``."""
         from rnnbench.data.files import fetch

@@ -49,7 +49,7 @@ def dataset_files() -> dict[str, tuple[str, ...]]:
     """The manifest names of the files that each shipped configuration of a data set reads; none for most."""
     package = Path(__file__).resolve().parents[1]
     conf = package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
-    return {path.stem: _reads(path) for path in sorted((conf / "dataset").glob("*.yaml"))}
+    return {path.stem: _reads(path) for path in sorted((conf / "dataset").glob("[!_]*.yaml"))}
 
 
 def main(action: str, names: Sequence[str], data_dir: str | Path | None) -> int:
@@ -107,5 +107,12 @@ def _reads(path: Path) -> tuple[str, ...]:
     node = options(path)
     if node.pop("data_dir", None) is None:  # the mark of a data set that reads published files
         return ()
-    module, _, cls = node.pop("_target_").rpartition(".")
-    return getattr(importlib.import_module(module), cls)(**node).files
+    return _built(node).files
+
+
+def _built(node: dict[str, Any]) -> Any:
+    """The object that a node with a ``_target_`` describes."""
+    module, _, cls = str(node["_target_"]).rpartition(".")
+    rest = {k: v for k, v in node.items() if k != "_target_"}
+    arguments = {k: _built(v) if isinstance(v, dict) and "_target_" in v else v for k, v in rest.items()}
+    return getattr(importlib.import_module(module), cls)(**arguments)

@@ -13,11 +13,32 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class Window:
+    """What the inputs of a forecast are made of.
+
+    Attributes:
+        length: rows looked at (T).
+        horizon: rows predicted; there are ``target_size / horizon`` targets.
+        targets: for each target its column among the inputs; None for one that is not looked at.
+        values: columns that hold values; after them come marks of filled cells and the calendar.
+        calendar: columns at the end that say when the row ``horizon`` later is, see ``rnnbench.data.calendar``.
+        season: rows of a season; None: none is known.
+    """
+
+    length: int
+    horizon: int
+    targets: tuple[int | None, ...]
+    values: int
+    calendar: int = 0
+    season: int | None = None
+
+
+@dataclass(frozen=True)
 class DataSpec:
     """Everything that encoders, models, heads and metrics are sized from; known without reading data.
 
     Attributes:
-        task: the kind of problem, a name in ``conf/task``: ``classification``, ``language_modelling`` and so on.
+        task: the kind of problem, a name in ``conf/task``: ``classification``, ``forecasting`` and so on.
         input_size: features of one step (I).
         target_size: classes of a classification; numbers predicted at once otherwise (O).
         per_step: whether every step has a target (``targets_BT…``) or the sequence has one (``targets_B…``).
@@ -26,6 +47,7 @@ class DataSpec:
             are numbers.
         characters: likewise ids of the characters of a word, in all further inputs of a step; None: there are none.
         labels: names of the classes, by number, where metrics go by them; None elsewhere.
+        window: what the inputs are made of, where they are the past of a series.
     """
 
     task: str
@@ -36,6 +58,7 @@ class DataSpec:
     vocabulary: int | None = None
     characters: int | None = None
     labels: tuple[str, ...] | None = None
+    window: Window | None = None
 
 
 @dataclass

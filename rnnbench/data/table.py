@@ -1,4 +1,4 @@
-"""A user's CSV file as columns of numbers; whatever is wrong with it is said in one line.
+"""A CSV file as columns of numbers; whatever is wrong with it is said in one line.
 
 Row numbers in messages are line numbers of the file, as an editor shows them.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,17 @@ class Table:
         self.frame = _read(self.path, encoding, separator, header, text, stamp.st_mtime_ns, stamp.st_size)
         self.columns = list(self.frame.columns)
 
+    @classmethod
+    def of(cls, columns: Mapping[str, np.ndarray], name: str) -> Table:
+        """A table of numbers that stand in no CSV file; ``name`` is for messages, in which rows count from 1."""
+        import pandas as pd
+
+        table = cls.__new__(cls)
+        table.path, table.first_line = Path(name), 1
+        table.frame = pd.DataFrame(dict(columns))
+        table.columns = list(table.frame.columns)
+        return table
+
     def sha256(self) -> str:
         """Of the bytes of the file."""
         with self.path.open("rb") as stream:
@@ -90,14 +101,14 @@ class Table:
         shown = ", ".join(str(int(row) + self.first_line) for row in rows[:SHOWN])
         return shown + (", ..." if len(rows) > SHOWN else "")
 
-    def check_times(self, name: str, time_format: str | None) -> None:
-        """Raise ``UserError`` unless the column holds numbers or dates that only increase."""
+    def times(self, name: str, time_format: str | None = None) -> np.ndarray:
+        """The column as numbers, or as dates (datetime64), which only increase. Raises ``UserError`` if not."""
         import pandas as pd
 
         self.require([name])
         cells = self.frame[name]
         times = _numbers(cells)
-        if not np.isfinite(times).all():
+        if time_format is not None or not np.isfinite(times).all():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # about guessing the format cell by cell
                 parsed = pd.to_datetime(cells, format=time_format, errors="coerce", utc=True)
@@ -107,12 +118,13 @@ class Table:
                     f"{self.path}: time column {name!r} holds {cells.iloc[bad[0]]!r} on line {self.lines(bad[:1])}, "
                     "not a time; set dataset.time_format (such as %d.%m.%Y) or leave dataset.time_column out"
                 )
-            times = parsed.astype("int64").to_numpy()
-        back = np.flatnonzero(np.diff(times) <= 0) + 1
+            times = parsed.dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
+        back = np.flatnonzero(times[1:] <= times[:-1]) + 1
         if len(back):
             raise UserError(
                 f"{self.path}: time column {name!r} does not increase on line {self.lines(back)}; sort the file"
             )
+        return times
 
 
 @lru_cache(maxsize=2)

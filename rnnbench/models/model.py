@@ -5,7 +5,7 @@ Shape suffixes: B batch, T time, I input features, H backbone outputs, O task ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -112,6 +112,7 @@ def build_model(
     task: Any,
     seeds: Sequence[int] = (0, 0, 0),
     device: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> SequenceModel:
     """The model for ``spec``; ``backbone`` is called with the sizes that follow from data and encoder.
 
@@ -131,7 +132,6 @@ def build_model(
     if spec.vocabulary is not None and task.encoder is None:
         raise ValueError("the inputs are ids of tokens: the task needs an encoder, as task.encoder=embedding")
     seed = dict(zip(PARTS, seeds))
-    compose = task.composition or SequenceModel
     with torch.random.fork_rng(), torch.device(device or "cpu"):
         torch.manual_seed(seed["encoder"])
         encoder = None if task.encoder is None else task.encoder(spec=spec)
@@ -140,14 +140,37 @@ def build_model(
         if spec.carries_state and getattr(built, "bidirectional", False):
             raise ValueError("bidirectional=True: the state is carried from batch to batch, which goes forwards only")
         torch.manual_seed(seed["head"])
-        return compose(built, task.output_size(spec), None if spec.per_step else task.pooling, encoder)
+        options, sizes = task.model_options(), (task.output_size(spec), None if spec.per_step else task.pooling)
+        if spec.window is not None and (options.get("strategy", "direct") != "direct" or options.get("anchor")):
+            return _forecaster(built, backbone, spec, *sizes, seed["head"], options)
+        return (task.composition or SequenceModel)(built, *sizes, encoder)
+
+
+def _forecaster(
+    built: nn.Module,
+    backbone: Callable[..., nn.Module],
+    spec: DataSpec,
+    output_size: int,
+    pooling: str | None,
+    seed: int,
+    options: Mapping[str, Any],
+) -> SequenceModel:
+    from rnnbench.models.forecaster import Forecaster
+
+    decoder, window = None, spec.window
+    assert window is not None
+    if options["strategy"] == "encoder_decoder":
+        decoder = backbone(input_size=len(window.targets) + window.calendar, batch_first=True)
+    torch.manual_seed(seed)
+    return Forecaster(built, spec.input_size, output_size, pooling, window, decoder=decoder, **options)
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
-    """Trainable weights of the backbone, of the encoder, and of all the rest: the head."""
+    """Trainable weights of the backbone (and a forecaster's decoder), of the encoder, and of the rest: the head."""
 
     def count(module: Any) -> int:
         return 0 if module is None else sum(p.numel() for p in module.parameters() if p.requires_grad)
 
-    parts = {"backbone": count(model.backbone), "encoder": count(model.encoder)}
+    backbone = count(model.backbone) + count(getattr(model, "decoder", None))
+    parts = {"backbone": backbone, "encoder": count(model.encoder)}
     return parts | {"head": count(model) - sum(parts.values())}

@@ -19,7 +19,7 @@ from rnnbench.records.record import Job, Run, validate
 from rnnbench.records.store import run_name
 
 LEFT_OUT = {"config", "series"}
-FLAT = ("selection", "metric_modes", "baseline", "parameters", "versions", "data_sha256", "hparams")
+FLAT = ("selection", "metric_modes", "baseline", "references", "parameters", "versions", "data_sha256", "hparams")
 
 
 def write_archive(runs: Iterable[Run], path: str | os.PathLike[str]) -> None:
@@ -80,13 +80,13 @@ def _flat(record: Mapping[str, Any]) -> dict[str, str]:
 
 def _nested(row: Mapping[str, str]) -> dict[str, Any]:
     record: dict[str, Any] = {"config": {}, "series": {}, "metrics": {}, "baseline": None}
-    record |= {key: {} for key in FLAT if key != "baseline"}
+    record |= {key: {} for key in FLAT if key not in ("baseline", "references")}
     for column, text in row.items():
         if not text:
             continue
         prefix, _, name = column.partition(".")
         if prefix in FLAT and name:
-            record[prefix] = {**(record[prefix] or {}), name: _decode(text)}
+            record[prefix] = {**(record.get(prefix) or {}), name: _decode(text)}
         elif "/" in column:
             split, _, metric = column.partition("/")
             record["metrics"].setdefault(split, {})[metric] = _decode(text)

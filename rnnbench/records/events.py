@@ -79,6 +79,14 @@ def write_scalars(folder: str | os.PathLike[str], scalars: Mapping[str, Points])
                 events.scalar(tag, value, step)
 
 
+def write_image(folder: str | os.PathLike[str], tag: str, png: bytes, size: tuple[int, int], step: int = 0) -> None:
+    """Write a picture of ``size`` (width, height), in place of those this function wrote there before."""
+    _remove(folder, ".image")
+    image = {"width": size[0], "height": size[1], "colorspace": 4, "encoded_image_string": png}  # 4: RGBA
+    with EventFile(folder, ".image") as events:
+        events.add([{"tag": tag, "image": image}], step)
+
+
 def write_hparams_session(
     folder: str | os.PathLike[str],
     hparams: Mapping[str, Any],

@@ -48,6 +48,7 @@ class Record(TypedDict):
     metric_modes: dict[str, str]  # metric -> whether "min" or "max" is better
     primary_metric: str
     baseline: dict[str, float] | None  # metric -> test value of the best prediction that ignores the input
+    references: NotRequired[dict[str, dict[str, float]]]  # method without training -> metric -> test value
     series: dict[str, list[float | None]]  # "epoch", "step" and every logged metric, all of one length
     parameters: dict[str, int]  # trainable weights: backbone, encoder, head
     state_size: int | None  # numbers carried from step to step
@@ -62,7 +63,7 @@ class Record(TypedDict):
     hardware: NotRequired[str]  # processor or CUDA device of the last attempt; absent in older records
 
 
-_OPTIONAL = {"hardware"}  # which records of earlier versions lack
+_OPTIONAL = {"hardware", "references"}  # which records of earlier versions lack
 _NUMBER = (int, float)
 _NONE = type(None)
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -76,6 +77,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("baseline", "budget"), (dict, _NONE)),
     "overrides": (list,),
     "hardware": (str,),
+    "references": (dict,),
     "seconds": _NUMBER,
     "steps_per_second": (*_NUMBER, _NONE),
 }
@@ -179,7 +181,11 @@ class Run:
         from rnnbench.records.identity import flatten
 
         record = self.record or {}
-        plain = {k: v for k, v in record.items() if k not in ("series", "metrics", "hparams", "config", "baseline")}
+        plain = {
+            k: v
+            for k, v in record.items()
+            if k not in ("series", "metrics", "hparams", "config", "baseline", "references")
+        }
         job = {"model": self.job.model, "dataset": self.job.dataset, "seed": self.job.seed}
         job |= {"identity": self.job.identity, "status": self.status}
         return {**flatten(record.get("config", {})), **flatten(plain), **self.job.hparams, **job}

@@ -12,11 +12,12 @@ from rnnbench.records.record import Run
 from rnnbench.records.sweep import distinguishing, short_label
 
 UNKNOWN = "-"  # label of runs that do not say
+ORIGIN = "dataset.origin"  # the part of the test rows of a rolling-origin cross-validation
 
 
 def settings(run: Run) -> dict[str, Any]:
-    """What must be the same in all runs that are averaged: everything that a run was told but its seed."""
-    values = {key: value for key, value in run.job.hparams.items() if key != "seed"}
+    """What must be the same in all runs that are averaged: everything that a run was told but its ``draw``."""
+    values = {key: value for key, value in run.job.hparams.items() if key not in ("seed", ORIGIN)}
     values |= {"model": run.job.model, "dataset": run.job.dataset}
     if run.record is None:
         return values
@@ -25,12 +26,26 @@ def settings(run: Run) -> dict[str, Any]:
     return values | versions | files | {"engine": run.record["engine"], "precision": run.record["precision"]}
 
 
-def data_key(run: Run) -> Hashable:
-    """Equal in two runs that saw the same data, in the same order under the same seed."""
+def draw(run: Run) -> tuple[int, int]:
+    """What runs that are averaged differ in: the seed, and the origin of a rolling-origin cross-validation."""
+    return run.job.seed, run.job.hparams.get(ORIGIN) or 0
+
+
+def data_key(runs: Sequence[Run]) -> Hashable:
+    """Equal for two lists of runs on the same data and origins, in the same order under the same seed.
+
+    Those that have a record say which files they read.
+    """
+    first = next((run for run in runs if run.record), runs[0])
+    return _data_of(first), frozenset(draw(run)[1] for run in runs)
+
+
+def _data_of(run: Run) -> Hashable:
     science = (run.record or {}).get("science", {})
     if {"dataset", "data", "versions"} <= science.keys():  # what differs from defaults: an older record has fewer keys
         version = science["versions"].get(science["dataset"].get("_target_"))
-        return json.dumps([run.job.dataset, science["dataset"], science["data"], version], sort_keys=True)
+        dataset = {key: value for key, value in science["dataset"].items() if key != "origin"}
+        return json.dumps([run.job.dataset, dataset, science["data"], version], sort_keys=True)
     values = settings(run)
     return tuple(sorted((key, str(value)) for key, value in values.items() if _is_data(key)))
 

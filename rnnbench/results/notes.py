@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rnnbench.records.record import Run
-from rnnbench.results.group import Grid
+from rnnbench.results.group import Grid, draw
+from rnnbench.results.statistics import mean_interval
 from rnnbench.results.verdict import MIN_RUNS, TOO_FEW
 
 if TYPE_CHECKING:
-    from rnnbench.results.table import Table
+    from rnnbench.results.table import Cell, Table
 
+METHODS = {
+    "baseline": "the best prediction that does not look at the input",
+    "naive": "the last value goes on",
+    "seasonal naive": "the values of the last season go on",
+    "drift": "the line from the first value through the last goes on",
+    "AR": "autoregression by least squares, its order",
+}
+IN_UNITS = ("mse", "mae", "rmse")  # of the dataset's choice; other errors are of original values or without unit
+SIMPLE = ("naive", "seasonal naive", "drift")
 RULES = {
     "best_valid": "of the weights that were best on validation",
     "last": "of the last weights",
@@ -22,16 +32,19 @@ RULES = {
 def notes(table: Table, grid: Grid) -> Iterator[str]:
     """What a reader of ``table`` must know, a sentence each."""
     runs = [run for members in grid.cells.values() for run in members]
+    over = "seeds and origins" if len({draw(run)[1] for run in runs}) > 1 else "seeds"
     yield from _number(table, runs)
     yield (
-        "Mean ± half of the 95 % t interval for the mean over seeds (runs that count / runs asked for); it holds "
+        f"Mean ± half of the 95 % t interval for the mean over {over} (runs that count / runs asked for); it holds "
         "for the hyperparameters chosen and does not cover their choice."
     )
     if grid.split_by:
         yield f"Rows were kept apart by what differs between their runs: {', '.join(grid.split_by)}."
+    yield from _units(table, grid)
     yield from _marks(table)
     yield from _missing(runs)
-    yield from _baseline(table)
+    yield from _methods(table, runs)
+    yield from _beaten(table, grid)
     yield from _verdicts(table)
     yield from _repeats(grid)
 
@@ -43,6 +56,17 @@ def _number(table: Table, runs: list[Run]) -> Iterator[str]:
         which += " (rules differ between runs)"
     if rules:
         yield f"Values on {table.split}, {which}."
+
+
+def _units(table: Table, grid: Grid) -> Iterator[str]:
+    """In which units the errors of forecasts are."""
+    found: dict[str, dict[str, None]] = {}
+    for place, members in grid.cells.items():
+        job, metric = members[0].job, table.cells[place].metric
+        if metric in IN_UNITS and (units := job.hparams.get("dataset.units")):
+            found.setdefault(f"{metric} of {units} values", {})[job.dataset] = None
+    if found:
+        yield "; ".join(f"{what}: {', '.join(names)}" for what, names in found.items()) + "."
 
 
 def _marks(table: Table) -> Iterator[str]:
@@ -65,9 +89,54 @@ def _missing(runs: list[Run]) -> Iterator[str]:
         yield text
 
 
-def _baseline(table: Table) -> Iterator[str]:
-    if any(cell.baseline for cell in table.cells.values()):
-        yield "Baseline: the best prediction that does not look at the input."
+def _methods(table: Table, runs: list[Run]) -> Iterator[str]:
+    found = {cell.method for cell in table.cells.values()}
+    texts = {name: text for name, text in METHODS.items() if name in found}
+    for name, key in (("seasonal naive", "dataset.season"), ("AR", "dataset.ar_order")):
+        if name in texts:
+            used = {f"{run.job.dataset} {run.job.hparams[key]}": None for run in runs if run.job.hparams.get(key)}
+            texts[name] += f" ({', '.join(used)})"
+    if texts:
+        text = "; ".join(f"{name}: {text}" for name, text in texts.items())
+        yield f"{text[0].upper()}{text[1:]}."
+
+
+def _beaten(table: Table, grid: Grid) -> Iterator[str]:
+    """Which forecasts are better than the simple ones, for the same windows and horizon."""
+    across = grid.rows.name == "dataset"
+    lines: dict[str, dict[str, list[str]]] = {}
+    for (row, col), members in grid.cells.items():
+        cell, records = table.cells[row, col], [run.record for run in members if run.record]
+        known = {name for record in records for name in record.get("references", {})}
+        if table.split != "test" or not known or not cell.values:
+            continue
+        line, label = (row, col) if across else (col, row)
+        simple = [name for name in SIMPLE if name in known]
+        better = all(_better(cell, records, name) for name in simple)
+        start = f"{line}: better than {', '.join(simple)}"
+        places = lines.setdefault(start, {"": [], "not better": [], "better than AR too": []})
+        places["" if better else "not better"].append(label)
+        if better and "AR" in known and _better(cell, records, "AR"):
+            places["better than AR too"].append(label)
+    for start, places in lines.items():
+        rest = "".join(f"; {what}: {', '.join(labels)}" for what, labels in places.items() if what and labels)
+        yield f"{start}: {', '.join(places['']) or 'none'}{rest}."
+    if lines:
+        yield (
+            "Better: the 95 % interval of the difference from the other forecast on the same test windows (of one "
+            "run: the difference) lies on the good side of 0."
+        )
+
+
+def _better(cell: Cell, records: list[dict[str, Any]], name: str) -> bool:
+    sign, metric = (-1 if cell.mode == "max" else 1), cell.metric
+    found = [(r["metrics"].get("test", {}), r.get("references", {}).get(name, {})) for r in records]
+    pairs = [(ours.get(metric), theirs.get(metric)) for ours, theirs in found]
+    differences = [sign * (ours - theirs) for ours, theirs in pairs if ours is not None and theirs is not None]
+    if not differences or not cell.sound:
+        return False
+    interval = mean_interval(differences)
+    return (interval.mean if interval.hi is None else interval.hi) < 0
 
 
 def _verdicts(table: Table) -> Iterator[str]:
@@ -90,7 +159,7 @@ def _verdicts(table: Table) -> Iterator[str]:
 def _repeats(grid: Grid) -> Iterator[str]:
     """Runs of one seed in one cell differ in something, and are not independent."""
     for (row, col), members in grid.cells.items():
-        seed, times = Counter(run.job.seed for run in members).most_common(1)[0]
+        (seed, _), times = Counter(draw(run) for run in members).most_common(1)[0]
         if times > 1:
             yield (
                 f"{row}, {col}: {times} runs of seed {seed} differ in something that their hyperparameters do not "

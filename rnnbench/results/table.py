@@ -10,7 +10,7 @@ from typing import Any
 
 from rnnbench.errors import UserError, nearest
 from rnnbench.records.record import SPLITS, Run
-from rnnbench.results.group import Axis, Grid, arrange, data_key
+from rnnbench.results.group import Axis, Grid, arrange, data_key, draw
 from rnnbench.results.notes import notes
 from rnnbench.results.published import Published, read_published
 from rnnbench.results.statistics import Interval, Sample, best_of_row, mean_interval
@@ -35,7 +35,8 @@ class Cell:
         costs: means over the finished runs: backbone parameters, seconds, steps per second, peak memory in bytes.
         published: the number of a paper.
         verdict: on it; None when a run failed or diverged.
-        baseline: whether this is no run but the best prediction that ignores the input.
+        method: for what is no run but needs no training: ``baseline``, the best prediction that ignores the input, or
+            the name of a reference.
     """
 
     metric: str | None = None
@@ -48,7 +49,12 @@ class Cell:
     costs: Mapping[str, float | None] = field(default_factory=dict)
     published: Published | None = None
     verdict: Verdict | None = None
-    baseline: bool = False
+    method: str | None = None
+
+    @property
+    def baseline(self) -> bool:
+        """Whether this is no run."""
+        return self.method is not None
 
     @property
     def sound(self) -> bool:
@@ -61,7 +67,7 @@ class Table:
     """Rows, columns and cells.
 
     Attributes:
-        rows: in order; the baseline comes last.
+        rows: in order; the baseline and the references come last.
         cols: in order.
         cells: ``(row, column)`` to cell; empty ones are absent.
         split: which part of the data the metrics are of.
@@ -115,7 +121,7 @@ def build(
     cells = _mark(grid, cells, split)
     grid, cells = _with_published(grid, cells, [_as_published(entry) for entry in published])
     if split == "test":
-        grid, cells = _with_baseline(grid, cells)
+        grid, cells = _with_methods(grid, cells)
     table = Table(grid.rows, grid.cols, cells, split, ())
     return replace(table, notes=tuple(notes(table, grid)))
 
@@ -168,7 +174,7 @@ def _mark(grid: Grid, cells: Mapping[tuple[str, str], Cell], split: str) -> dict
     compared: dict[Any, list[tuple[str, str]]] = {}
     for (row, col), members in grid.cells.items():
         line = grid.base[row] if grid.rows.name == "dataset" else col
-        compared.setdefault((line, _data(members), cells[row, col].metric), []).append((row, col))
+        compared.setdefault((line, data_key(members), cells[row, col].metric), []).append((row, col))
     marked = dict(cells)
     for places in compared.values():
         samples = [_sample(cells[place], grid.cells[place], split) for place in places]
@@ -179,19 +185,13 @@ def _mark(grid: Grid, cells: Mapping[tuple[str, str], Cell], split: str) -> dict
     return marked
 
 
-def _data(members: Sequence[Run]) -> Any:
-    """The data of a cell; a run without a record cannot name its files."""
-    recorded = [run for run in members if run.record]
-    return data_key((recorded or members)[0])
-
-
 def _sample(cell: Cell, members: Sequence[Run], split: str) -> Sample | None:
     if not cell.sound or cell.metric is None:
         return None
     found = [(run, run.metric(split, cell.metric)) for run in members if run.status == "finished"]
-    unique = len({run.job.seed for run, _ in found}) == len(found)
-    values = {run.job.seed if unique else run.job.identity: v for run, v in found if v is not None}
-    return Sample(values, _data(members)) if values else None
+    unique = len({draw(run) for run, _ in found}) == len(found)
+    values = {draw(run) if unique else run.job.identity: v for run, v in found if v is not None}
+    return Sample(values, data_key(members)) if values else None
 
 
 def _as_published(entry: Published | Mapping[str, Any]) -> Published:
@@ -231,43 +231,47 @@ def _verdict(cell: Cell, number: Published) -> Verdict | None:
     )
 
 
-def _with_baseline(grid: Grid, cells: dict[tuple[str, str], Cell]) -> tuple[Grid, dict[tuple[str, str], Cell]]:
-    """Add the baseline of each data set: as a row, or as a column where rows are data sets."""
+def _with_methods(grid: Grid, cells: dict[tuple[str, str], Cell]) -> tuple[Grid, dict[tuple[str, str], Cell]]:
+    """Add baseline and references of each data set: as rows, or as columns where rows are data sets."""
     across = grid.rows.name == "dataset"
-    found: dict[tuple[str, Any], Cell] = {}
+    found: dict[tuple[str, str, Any], Cell] = {}
     for (row, col), members in grid.cells.items():
-        baseline = _baseline(cells[row, col].metric, members)
-        if baseline is not None:
-            found.setdefault((row if across else col, _data(members)), baseline)
+        for method in methods(cells[row, col].metric, members):
+            found.setdefault((str(method.method), row if across else col, data_key(members)), method)
     if not found:
         return grid, cells
-    # Several data sets in one line: a baseline for each, by name.
-    several = len({line for line, _ in found}) < len(found)
-    names = _baseline_names(grid) if several else {}
+    # Several data sets in one line: one for each, by name.
+    several = len({(name, line) for name, line, _ in found}) < len(found)
+    names = _data_names(grid) if several else {}
     added = {}
-    for (line, data), cell in found.items():
-        label = f"{BASELINE} ({names[data]})" if several else BASELINE
-        added[(line, label) if across else (label, line)] = cell
+    for name in dict.fromkeys(name for name, _, _ in found):
+        for (other, line, data), cell in found.items():
+            if other == name:
+                label = f"{name} ({names[data]})" if several else name
+                added[(line, label) if across else (label, line)] = cell
     extra = tuple(dict.fromkeys(place[1 if across else 0] for place in added))
     if across:
         return replace(grid, cols=replace(grid.cols, labels=grid.cols.labels + extra)), cells | added
     return replace(grid, rows=replace(grid.rows, labels=grid.rows.labels + extra)), cells | added
 
 
-def _baseline(metric: str | None, members: Sequence[Run]) -> Cell | None:
-    """The mean over the runs, because data made from a run's seed have a baseline of their own."""
-    records = [run.record for run in members if run.record]
-    values = [r["baseline"][metric] for r in records if metric in (r["baseline"] or {})]
-    if not values:
-        return None
-    mean = values[0] if len(set(values)) == 1 else fmean(values)
-    alone = Interval(mean, None, None, None, 1)
-    return Cell(metric=metric, mode=_mode(metric, members), interval=alone, values=(mean,), baseline=True)
+def methods(metric: str | None, members: Sequence[Run]) -> list[Cell]:
+    """What needs no training, on the data of some runs: means over these, because data may depend on the seed."""
+    known = [{BASELINE: r["baseline"] or {}, **r.get("references", {})} for r in (run.record for run in members) if r]
+    cells = []
+    for name in dict.fromkeys(name for each in known for name in each):
+        values = [v for each in known if (v := each.get(name, {}).get(metric)) is not None]
+        if values:
+            mean = values[0] if len(set(values)) == 1 else fmean(values)
+            alone = Interval(mean, None, None, None, 1)
+            mode = _mode(metric, members)
+            cells.append(Cell(metric=metric, mode=mode, interval=alone, values=(mean,), method=name))
+    return cells
 
 
-def _baseline_names(grid: Grid) -> dict[Any, str]:
+def _data_names(grid: Grid) -> dict[Any, str]:
     """A name for each data: the data set's, numbered where settings make several of it."""
-    names = {_data(members): members[0].job.dataset for members in grid.cells.values()}
+    names = {data_key(members): members[0].job.dataset for members in grid.cells.values()}
     times = Counter(names.values())
     seen: Counter[str] = Counter()
     for data, name in names.items():

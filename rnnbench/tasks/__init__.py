@@ -1,10 +1,20 @@
 """Losses, metrics and success criteria per kind of problem, and the one LightningModule."""
 
 from rnnbench.tasks.classification import Classification
+from rnnbench.tasks.forecasting import Forecasting
 from rnnbench.tasks.language_modelling import LanguageModelling
 from rnnbench.tasks.polyphonic import Polyphonic
 from rnnbench.tasks.regression import Regression
 from rnnbench.tasks.tagging import Entities, Tagging
 from rnnbench.tasks.task import Task
 
-__all__ = ["Classification", "Entities", "LanguageModelling", "Polyphonic", "Regression", "Tagging", "Task"]
+__all__ = [
+    "Classification",
+    "Entities",
+    "Forecasting",
+    "LanguageModelling",
+    "Polyphonic",
+    "Regression",
+    "Tagging",
+    "Task",
+]

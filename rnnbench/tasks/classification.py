@@ -30,7 +30,7 @@ class Classification(Task):
         encoder: see ``Task``.
     """
 
-    primary: ClassVar[str] = "nll"
+    primary = "nll"
     modes: ClassVar[dict[str, str]] = {
         "nll": "min",
         "accuracy": "max",

@@ -90,6 +90,7 @@ class SequenceModule(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Mean loss over the scored positions of the batch."""
+        batch = self.task.augmented(batch, self.spec)
         outputs = self(batch, self._carried)
         if self.spec.carries_state:
             self._carried = detached(outputs.state)
@@ -287,14 +288,24 @@ def _share(losses_N: Tensor, sequences: int) -> tuple[Tensor, Tensor, int]:
 
 
 @torch.no_grad()
-def evaluate(module: SequenceModule, batches: Iterable[Batch], constant: Tensor | None = None) -> dict[str, float]:
+def predict(module: SequenceModule, batches: Iterable[Batch]) -> Tensor:
+    """Outputs of the module's weights for all sequences of ``batches``, ``(N, O)`` or ``(N, T, O)``, on the CPU."""
+    module.eval()
+    dtype = next(module.parameters()).dtype
+    moved = (batch.to(module.device) for batch in batches)
+    return torch.cat([module(replace(b, inputs_BTI=b.inputs_BTI.to(dtype))).values.cpu() for b in moved])
+
+
+@torch.no_grad()
+def evaluate(module: SequenceModule, batches: Iterable[Batch], given: Tensor | None = None) -> dict[str, float]:
     """Metrics, and ``loss``, of the module's weights over ``batches``.
 
-    ``constant`` (O,) replaces the model's outputs: the score of a prediction that ignores its input.
+    ``given`` replaces the model's outputs: ``(O,)`` is the score of a prediction that ignores its input, ``(N, O)``
+    that of predictions made elsewhere for all sequences in the order of ``batches``.
     """
     module.eval()
     metrics = module.task.metrics(module.spec).to(module.device)
-    loss_sum, count, state = 0.0, 0, None
+    loss_sum, count, seen, state = 0.0, 0, 0, None
     weights = next(module.parameters())
     if weights.dtype is torch.float64:
         metrics.set_dtype(torch.float64)
@@ -303,12 +314,15 @@ def evaluate(module: SequenceModule, batches: Iterable[Batch], constant: Tensor 
         if weights.dtype is torch.float64 and moved.inputs_BTI.is_floating_point():
             # Lightning converts batches in training, and here nobody else does
             moved = replace(moved, inputs_BTI=moved.inputs_BTI.double())
-        if constant is None:
+        if given is None:
             outputs = module(moved, state)
             state = outputs.state if module.spec.carries_state else None
+        elif given.dim() == 2:
+            outputs = Outputs(given[seen : seen + len(moved)].to(weights))
         else:
             lead = moved.inputs_BTI.shape[: 2 if module.spec.per_step else 1]
-            outputs = Outputs(constant.to(weights).expand(*lead, -1))
+            outputs = Outputs(given.to(weights).expand(*lead, -1))
+        seen += len(moved)
         outputs_NO, targets_N, losses_N = module.task.score(outputs, moved, module.spec.per_step)
         module.task.update(metrics, outputs_NO, targets_N, losses_N)
         loss_sum, count = loss_sum + float(losses_N.double().sum()), count + len(losses_N)

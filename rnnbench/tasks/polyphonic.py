@@ -21,7 +21,7 @@ class Polyphonic(Task):
         name: the name of the task.
     """
 
-    primary: ClassVar[str] = "nll"
+    primary = "nll"
     modes: ClassVar[dict[str, str]] = {"nll": "min", "f1": "max"}
 
     def __init__(self, name: str = "polyphonic"):

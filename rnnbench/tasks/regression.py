@@ -13,7 +13,7 @@ from rnnbench.tasks.task import Task
 
 
 class Regression(Task):
-    """Mean squared error, in the units of the targets as the dataset scales them; forecasting is this task.
+    """Mean squared error, in the units of the targets as the dataset scales them.
 
     Args:
         name: the name of the task.
@@ -21,7 +21,7 @@ class Regression(Task):
         encoder: see ``Task``.
     """
 
-    primary: ClassVar[str] = "mse"
+    primary = "mse"
     modes: ClassVar[dict[str, str]] = {"mse": "min", "mae": "min"}
 
     def __init__(

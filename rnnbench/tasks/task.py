@@ -5,7 +5,7 @@ Shape suffixes: B batch, T time, O outputs, N scored positions (sequences, or st
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -26,6 +26,7 @@ class Task:
         version: raised when a fix changes the numbers of this task.
         primary: the metric that selects on validation.
         modes: for each metric whether less (``min``) or more (``max``) is better.
+        without_spread: the metrics that ``of_points`` can be judged by; None: all.
 
     Args:
         name: the name of the task.
@@ -36,8 +37,9 @@ class Task:
     """
 
     version: ClassVar[int] = 1
-    primary: ClassVar[str]
-    modes: ClassVar[dict[str, str]]
+    primary: str
+    modes: dict[str, str]
+    without_spread: tuple[str, ...] | None = None
 
     def __init__(
         self,
@@ -60,6 +62,22 @@ class Task:
         """Outputs ``(N, O)``, targets ``(N, …)`` and losses ``(N,)`` of all that counts, as ``update`` takes them."""
         outputs_NO, targets_N = scored(outputs.values, batch, per_step)
         return outputs_NO, targets_N, self.losses(outputs_NO, targets_N)
+
+    def model_options(self) -> dict[str, Any]:
+        """How outputs are composed from the backbone, beyond pooling and head: see ``rnnbench.models``."""
+        return {}
+
+    def bind(self, artifacts: Mapping[str, Any]) -> None:
+        """Take what the data decided: the dataset's ``artifacts``, when they are loaded."""
+
+    @property
+    def augments(self) -> bool:
+        """Whether ``augmented`` changes anything."""
+        return False
+
+    def augmented(self, batch: Batch, spec: DataSpec) -> Batch:
+        """A training batch with random changes, drawn from torch's generator; by default as it is."""
+        return batch
 
     def losses(self, outputs_NO: Tensor, targets_N: Tensor) -> Tensor:
         """The loss of each scored position, shape ``(N,)``."""
@@ -91,6 +109,10 @@ class Task:
     def constant(self, targets_N: Tensor) -> Tensor | None:
         """The outputs ``(O,)`` that fit ``targets_N`` best when they may not depend on the input; None: it has none."""
         raise NotImplementedError(f"{type(self).__name__} defines no constant prediction")
+
+    def of_points(self, points_NO: Tensor) -> Tensor:
+        """Outputs ``(N, O)`` that say what a method without training predicts."""
+        return points_NO
 
 
 def scored(outputs: Tensor, batch: Batch, per_step: bool) -> tuple[Tensor, Tensor]:

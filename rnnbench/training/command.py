@@ -106,6 +106,8 @@ def _show_one(status: str, record: dict) -> None:
         print(f"  {split:<6}" + "  ".join(f"{k} {v:.4g}" for k, v in values.items() if v is not None))
     if record["baseline"]:
         print("  constant prediction, test: " + "  ".join(f"{k} {v:.4g}" for k, v in record["baseline"].items()))
+    for name, values in record.get("references", {}).items():
+        print(f"  {name}, test: " + "  ".join(f"{k} {v:.4g}" for k, v in values.items() if v is not None))
     chosen = record["selection"]
     print(f"  weights: {chosen['rule']} ({chosen['metric']}), epoch {chosen['epoch']} of {record['epochs']}")
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from rnnbench.data.dataset import Splits
 from rnnbench.errors import UserError
-from rnnbench.models import build_model
+from rnnbench.models import SequenceModel, build_model
 from rnnbench.records.store import RunBusy, RunDirectory
 from rnnbench.training.callbacks import StopFlag
 from rnnbench.training.plan import Plan
@@ -103,6 +103,8 @@ def why_alone(plan: Plan) -> str | None:
         return "several devices"
     if plan.config["debug"]["detect_anomaly"]:
         return "debug.detect_anomaly"
+    if plan.task.augments:
+        return "task.augment"
     return why_not_stacked(plan.optimizer([nn.Parameter(torch.zeros(1))])) or _trial(plan)
 
 
@@ -110,6 +112,8 @@ def _trial(plan: Plan) -> str | None:
     """Run the model alone and twice side by side on a few numbers: whether that works, and gives the same."""
     spec = plan.dataset.spec
     model = build_model(plan.backbone, spec, plan.task).train()
+    if type(model) is not SequenceModel:
+        return f"{type(model).__name__} is composed of steps of its own"
     x_BTI = torch.randn(2, 4, spec.input_size, generator=torch.Generator().manual_seed(0))
     lengths_B = torch.tensor([4, 3])
     random = torch.get_rng_state()

@@ -12,7 +12,7 @@ import yaml
 
 from rnnbench.data.dataset import Dataset
 from rnnbench.data.loader import BatchLoader
-from rnnbench.data.spec import DataSpec
+from rnnbench.data.spec import DataSpec, Window
 from rnnbench.errors import UserError
 from rnnbench.models import build_model
 from rnnbench.records.store import RunDirectory, read_json
@@ -83,11 +83,20 @@ def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
     for group in ("dataset", "task", "model"):
         check_targets(config[group], modules)
     parts = {group: build_part(group, config[group]) for group in ("dataset", "task", "model")}
-    task, spec = parts["task"](), DataSpec(**kept["spec"])
+    task, spec = parts["task"](), spec_of(kept["spec"])
+    task.bind(kept["dataset"])
     model = build_model(parts["model"], spec, task)
     state = torch.load(weights, map_location="cpu", weights_only=True)["state_dict"]
     model.load_state_dict({name.removeprefix("model."): value.float() for name, value in state.items()})
     return Trained(config, parts["dataset"](), task, spec, model.eval(), kept["dataset"])
+
+
+def spec_of(kept: Mapping[str, Any]) -> DataSpec:
+    """What ``dataclasses.asdict`` made of a ``DataSpec``, and JSON of that, made one again."""
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
+    if (window := values.get("window")) is not None:
+        values["window"] = Window(**{**window, "targets": tuple(window["targets"])})
+    return DataSpec(**values)
 
 
 def check_targets(node: Mapping[str, Any], modules: Sequence[str]) -> None:

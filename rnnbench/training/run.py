@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from rnnbench.data.dataset import Splits
 from rnnbench.data.module import SequenceDataModule
 from rnnbench.data.seeding import derive
+from rnnbench.data.series import TimeSeries
 from rnnbench.errors import UserError
 from rnnbench.models import PARTS, build_model
 from rnnbench.models.word_vectors import fill as fill_vectors
@@ -29,6 +30,7 @@ from rnnbench.tasks.module import Diverged, SequenceModule, evaluate
 from rnnbench.tasks.task import constant_outputs
 from rnnbench.training.callbacks import ExactResume, Interrupted, Selection, StopFlag
 from rnnbench.training.devices import followers, quiet
+from rnnbench.training.pictures import draw_forecast
 from rnnbench.training.plan import Plan, start_weights
 from rnnbench.training.provenance import PeakMemory, device_name, provenance
 
@@ -93,10 +95,13 @@ def conclude(
         "status": "diverged" if diverged else "finished",
         "metrics": metrics,
         "baseline": _baseline(plan, parts.module, parts.data),
+        "references": _references(plan, parts.module, parts.data),
         "peak_memory_bytes": memory(),
         "attempts": attempts,
         "hardware": device_name(parts.trainer.strategy.root_device),
     }
+    if plan.config["logger"]["plots"] and not diverged and isinstance(plan.dataset, TimeSeries):
+        draw_forecast(plan, parts.module, parts.data, directory.path, record["selection"]["step"])
     if plan.config["logger"]["tensorboard"]:
         final = {f"test/{name}": metrics.get("test", {}).get(name) for name in plan.task.modes}
         write_hparams_session(directory.path, plan.shown(), final, record["selection"]["step"], succeeded=not diverged)
@@ -173,6 +178,7 @@ def assemble(
     data = SequenceDataModule(plan.dataset, plan.job.seed, splits)
     data.setup()
     kept = {"spec": dataclasses.asdict(plan.dataset.spec), "dataset": plan.dataset.artifacts()}
+    plan.task.bind(kept["dataset"])
     module = build_module(plan)
     if (coverage := _read_vectors(plan, module, kept["dataset"])) is not None:
         kept["encoder"] = {"coverage": coverage}
@@ -344,6 +350,15 @@ def _baseline(plan: Plan, module: SequenceModule, data: SequenceDataModule) -> d
     if constant is None:
         return {}
     return evaluate(module, data.test_dataloader(), constant)
+
+
+def _references(plan: Plan, module: SequenceModule, data: SequenceDataModule) -> dict[str, dict[str, float]]:
+    """Test metrics of the dataset's methods without training, by their names."""
+    found, kept = {}, plan.task.without_spread
+    for name, points in plan.dataset.references().items():
+        metrics = evaluate(module, data.test_dataloader(), plan.task.of_points(points))
+        found[name] = {k: v for k, v in metrics.items() if kept is None or k in kept}
+    return found
 
 
 def _steps_per_second(module: SequenceModule) -> float | None:

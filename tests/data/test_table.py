@@ -122,7 +122,7 @@ def test_long_lists_of_lines_are_cut(write):
     ],
 )
 def test_times_that_increase(write, times, time_format):
-    Table(write("when\n" + "\n".join(times) + "\n")).check_times("when", time_format)
+    Table(write("when\n" + "\n".join(times) + "\n")).times("when", time_format)
 
 
 @pytest.mark.parametrize(
@@ -136,4 +136,4 @@ def test_times_that_increase(write, times, time_format):
 )
 def test_times_that_do_not(write, times, message):
     with pytest.raises(UserError, match=message):
-        Table(write("when,a\n" + "".join(f"{t},1\n" for t in times))).check_times("when", None)
+        Table(write("when,a\n" + "".join(f"{t},1\n" for t in times))).times("when", None)

@@ -55,3 +55,11 @@ def test_bad_archives_are_named(make, tmp_path):
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(UserError, match=r"line 2: .*status='fin'"):
         read_archive(tmp_path / "a.csv")
+
+
+def test_references_come_back_from_an_archive(make, tmp_path):
+    references = {"naive": {"mse": 0.5, "corr": None}, "seasonal naive": {"mse": 1 / 3}}
+    write_archive([make.run(0.1, references=references), make.run(0.2, seed=1)], tmp_path / "records.csv")
+    first, second = read_archive(tmp_path / "records.csv")
+    assert first.record["references"] == references
+    assert "references" not in second.record

@@ -159,3 +159,13 @@ def test_a_layout_of_lines_and_bands(tmp_path):
     assert layout.category[0].title == "adding"
     assert (band.title, band.margin.series[0].value, band.margin.series[0].upper) == ("mse", "m", "hi")
     assert list(lines.multiline.tag) == ["train/.*", "valid/.*"]
+
+
+def test_a_picture_can_be_read_by_tensorboard(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    E.write_image(tmp_path, "forecast", b"first", (30, 20), step=7)
+    E.write_image(tmp_path, "forecast", b"second", (30, 20), step=7)
+    events = EventAccumulator(str(tmp_path)).Reload()
+    (image,) = events.Images("forecast")
+    assert (image.encoded_image_string, image.width, image.height, image.step) == (b"second", 30, 20, 7)

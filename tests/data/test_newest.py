@@ -1,0 +1,72 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from rnnbench.data.newest import following, newest_window
+from rnnbench.data.series import TimeSeries
+from rnnbench.data.table import Table
+from rnnbench.errors import UserError
+
+HEAD = "when,other,a,b\n"
+
+
+def lines(gap=False):
+    rng = np.random.default_rng(0)
+    rows = [[f"{2000 + i // 12}-{1 + i % 12:02d}-01", "x", f"{v:.3f}", f"{w:.3f}"]
+            for i, (v, w) in enumerate(rng.uniform(1, 9, (90, 2)))]  # fmt: skip
+    if gap:
+        rows[75][2] = ""
+    return [",".join(row) + "\n" for row in rows]
+
+
+def write(path, rows):
+    path.write_text(HEAD + "".join(rows))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "options", [{"log": True}, {"scaling": "minmax"}, {"impute": "ffill", "mask": True, "scaling": "none"}]
+)
+def test_the_window_before_a_test_row_is_that_of_the_data_set(tmp_path, options):
+    rows = lines(gap="impute" in options)
+    dataset = TimeSeries(path=write(tmp_path / "all.csv", rows), targets=["a"], features=["b", "a"], window=6,
+                         horizon=3, time_column="when", calendar=["month"], split=[60, 10, 20], **options)  # fmt: skip
+    test = dataset.load(0).test
+    artifacts = json.loads(json.dumps(dataset.artifacts()))
+    n = 8  # the ninth test window predicts rows 78 to 80 ... or later, where windows with a gap are left out
+    start = int(dataset.test_rows[n])
+    known = Table(write(tmp_path / "known.csv", rows[:start]))
+    torch.testing.assert_close(newest_window(known, artifacts)[0], test.inputs[n])
+
+
+@pytest.mark.parametrize(
+    ("times", "later"),
+    [
+        (["2024-11-01", "2024-12-01", "2025-01-01"], ["2025-02-01", "2025-03-01"]),
+        (["2024-02-27", "2024-02-28", "2024-02-29"], ["2024-03-01", "2024-03-02"]),
+        (["2024-01-04", "2024-01-05", "2024-01-09"], ["2024-01-13", "2024-01-17"]),
+        (["2024-01-01T22:00", "2024-01-01T23:00"], ["2024-01-02T00:00", "2024-01-02T01:00"]),
+    ],
+)
+def test_times_go_on(times, later):
+    found = following(np.array(times, dtype="datetime64[ns]"), 2)
+    assert found.tolist() == np.array([*times, *later], dtype="datetime64[ns]").tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows[:5], "has 5 rows; the run looks at 6"),
+        (lambda rows: [row.replace("x,", "x,-", 1) for row in rows], "column 'a' is not positive on line 2"),
+        (lambda rows: [*rows[:-1], "2007-06-01,x,,1\n"], "column 'a' has missing values, on line 91"),
+        (lambda rows: [*rows[:-1], "2007-06-01,x,high,1\n"], "holds 'high' on line 91"),
+    ],
+)
+def test_a_table_that_does_not_serve(tmp_path, change, message):
+    rows = lines()
+    dataset = TimeSeries(path=write(tmp_path / "all.csv", rows), targets=["a"], window=6, log=True)
+    dataset.load(0)
+    with pytest.raises(UserError, match=message):
+        newest_window(Table(write(tmp_path / "other.csv", change(rows))), dataset.artifacts())

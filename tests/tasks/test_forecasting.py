@@ -1,0 +1,182 @@
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+
+from rnnbench.data.augmentation import Augmentation
+from rnnbench.data.spec import Batch, DataSpec, Window
+from rnnbench.tasks import Forecasting
+
+SHIFT, SCALE, MASE = np.array([50.0, 2.0]), np.array([10.0, 0.5]), np.array([4.0, 0.1])
+ARTIFACTS = {
+    "targets": ["a", "b"],
+    "shift": {"b": 2.0, "a": 50.0, "other": 9.0},
+    "scale": {"b": 0.5, "a": 10.0, "other": 9.0},
+    "mase_scale": MASE.tolist(),
+}
+STEPS = 3
+SPEC = DataSpec("forecasting", 2, 2 * STEPS, window=Window(5, STEPS, (0, 1), 2))
+rng = np.random.default_rng(0)
+TRUTH, POINT = rng.normal(size=(40, STEPS, 2)), rng.normal(size=(40, STEPS, 2))
+
+
+def flat(values, dtype=torch.float64):
+    return torch.tensor(values, dtype=dtype).flatten(1)
+
+
+def measure(task, outputs, dtype=torch.float64):
+    """All metrics, from three batches of different sizes; the last has one forecast."""
+    metrics = task.metrics(SPEC).set_dtype(dtype)
+    outputs, truth = outputs.to(dtype), flat(TRUTH, dtype)
+    for rows in (slice(0, 25), slice(25, 39), slice(39, 40)):
+        task.update(metrics, outputs[rows], truth[rows], task.losses(outputs[rows], truth[rows]))
+    return {name: float(value) for name, value in metrics.compute().items()}
+
+
+def formulas(truth, point, scaled_truth, scaled_point):
+    """By hand: ``(N, S, C)`` in the units of the file and scaled."""
+    e, y = point - truth, truth
+    deviation = np.sqrt(((y - y.mean()) ** 2).sum())
+    corr = [np.corrcoef(point[:, s, c], y[:, s, c])[0, 1] for s in range(STEPS) for c in range(2)]
+    units = scaled_point - scaled_truth
+    return {
+        "mse": (units**2).mean(),
+        "mae": np.abs(units).mean(),
+        "rmse": np.sqrt((units**2).mean()),
+        "mape": np.abs(e / y).mean(),
+        "smape": (2 * np.abs(e) / (np.abs(y) + np.abs(point))).mean(),
+        "mase": (np.abs(e) / MASE).mean(),
+        "rse": np.sqrt((e**2).sum()) / deviation,
+        "corr": np.mean(corr),
+    }
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("units", ["scaled", "original"])
+def test_metrics_are_the_published_formulas(units, log):
+    task = Forecasting()
+    task.bind({**ARTIFACTS, "units": units, "log": log})
+    truth, point = TRUTH * SCALE + SHIFT, POINT * SCALE + SHIFT
+    if log:
+        truth, point = np.exp(truth / 20), np.exp(point / 20)
+        task.bind({**ARTIFACTS, "units": units, "log": True, "shift": {"a": 2.5, "b": 0.1},
+                   "scale": {"a": 0.5, "b": 0.025}})  # fmt: skip
+    pair = (truth, point) if units == "original" else (TRUTH, POINT)
+    assert measure(task, flat(POINT)) == pytest.approx(formulas(truth, point, *pair), rel=1e-6)
+
+
+def test_single_precision_is_enough():
+    task = Forecasting()
+    task.bind({**ARTIFACTS, "units": "original", "shift": {"a": 2000.0, "b": 2000.0}})
+    truth, point = TRUTH * SCALE + 2000, POINT * SCALE + 2000
+    expected = formulas(truth, point, truth, point)
+    assert measure(task, flat(POINT), torch.float32) == pytest.approx(expected, rel=1e-3)
+
+
+def test_one_number_a_forecast():
+    task = Forecasting()
+    spec = DataSpec("forecasting", 1, 1, window=Window(5, 1, (0,), 1))
+    metrics = task.metrics(spec)
+    truth, point = torch.tensor([[1.0], [2.0], [4.0]]), torch.tensor([[1.5], [2.0], [3.0]])
+    task.update(metrics, point, truth, task.losses(point, truth))
+    found = metrics.compute()
+    assert float(found["corr"]) == pytest.approx(np.corrcoef(point[:, 0], truth[:, 0])[0, 1], rel=1e-5)
+    assert float(found["mape"]) == pytest.approx((0.5 + 0 + 0.25) / 3, rel=1e-5)
+
+
+def test_the_correlation_of_a_constant_is_no_number():
+    found = measure(Forecasting(), torch.full((40, 6), 0.7), torch.float32)
+    assert np.isnan(found["corr"])
+    assert found["mae"] == pytest.approx(np.abs(TRUTH - 0.7).mean(), rel=1e-5)
+
+
+def test_train_metrics_are_few():
+    task = Forecasting()
+    metrics = task.train_metrics(SPEC)
+    task.update(metrics, flat(POINT), flat(TRUTH), task.losses(flat(POINT), flat(TRUTH)))
+    assert {name: float(v) for name, v in metrics.compute().items()} == pytest.approx(
+        {"mse": ((POINT - TRUTH) ** 2).mean(), "mae": np.abs(POINT - TRUTH).mean()}
+    )
+
+
+def test_the_pinball_loss_and_its_best_constant():
+    task = Forecasting(output="quantiles", quantiles=[0.2, 0.5, 0.7])
+    assert task.output_size(SPEC) == 18
+    assert (task.primary, task.modes["pinball"]) == ("pinball", "min")
+    outputs = np.sort(rng.normal(size=(40, 6, 3)), axis=2)
+    over = TRUTH.reshape(40, 6, 1) - outputs
+    loss = np.where(over > 0, [0.2, 0.5, 0.7], np.array([0.2, 0.5, 0.7]) - 1) * over
+    raw = torch.tensor(outputs).flatten(1)
+    np.testing.assert_allclose(task.losses(raw, flat(TRUTH)), loss.mean((1, 2)))
+    found = measure(task, raw)
+    assert found["pinball"] == pytest.approx(loss.mean())
+    assert found["coverage"] == pytest.approx(((over[..., 0] >= 0) & (over[..., 2] <= 0)).mean())
+    assert found["mae"] == pytest.approx(np.abs(over[..., 1]).mean())
+    constant = task.constant(flat(TRUTH))
+    np.testing.assert_allclose(constant[:3], np.quantile(TRUTH[:, 0, 0], [0.2, 0.5, 0.7]))
+
+
+def test_the_normal_distribution_and_its_best_constant():
+    task = Forecasting(output="gaussian")
+    assert task.output_size(SPEC) == 12
+    mean, raw = rng.normal(size=(40, 6)), rng.normal(size=(40, 6))
+    deviation = np.log1p(np.exp(raw)) + 1e-3
+    outputs = torch.tensor(np.stack([mean, raw], axis=2)).flatten(1)
+    truth = TRUTH.reshape(40, 6)
+    np.testing.assert_allclose(task.losses(outputs, flat(TRUTH)), -norm.logpdf(truth, mean, deviation).mean(1))
+    found = measure(task, outputs)
+    assert found["nll"] == pytest.approx(-norm.logpdf(truth, mean, deviation).mean())
+    reach = NormalDist().inv_cdf(0.9) * deviation
+    assert found["coverage"] == pytest.approx((np.abs(truth - mean) <= reach).mean())
+    assert found["mae"] == pytest.approx(np.abs(truth - mean).mean())
+    low, high = task.interval(outputs)
+    np.testing.assert_allclose((low, high), (mean - reach, mean + reach))
+    constant = task.constant(flat(TRUTH)).unflatten(0, (6, 2))
+    np.testing.assert_allclose(constant[:, 0], truth.mean(0))
+    np.testing.assert_allclose(np.log1p(np.exp(constant[:, 1])) + 1e-3, truth.std(0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("output", ["point", "quantiles", "gaussian"])
+def test_a_method_without_spread_is_judged_by_its_points(output):
+    task = Forecasting(output=output)
+    assert torch.equal(task.point(task.of_points(flat(POINT))), flat(POINT))
+    judged = task.without_spread
+    assert judged is None if output == "point" else "mae" in judged and task.primary not in judged
+
+
+def test_augmentation_changes_training_batches_alone():
+    task = Forecasting(augment=Augmentation(jitter=0.5))
+    spec = DataSpec("forecasting", 3, 1, window=Window(5, 1, (0,), 2))
+    batch = Batch(torch.zeros(4, 5, 3), torch.zeros(4, 1))
+    assert task.augments
+    torch.manual_seed(0)
+    changed = task.augmented(batch, spec)
+    assert changed.inputs_BTI[..., :2].std() > 0.3
+    assert not changed.inputs_BTI[..., 2].any()  # the calendar
+    assert not batch.inputs_BTI.any()
+    assert not Forecasting(augment=Augmentation()).augments
+    assert Forecasting().augmented(batch, spec) is batch
+
+
+@pytest.mark.parametrize(("strategy", "size"), [("direct", 2 * STEPS), ("recursive", 2), ("encoder_decoder", 2)])
+def test_outputs_of_the_head(strategy, size):
+    assert Forecasting(strategy=strategy).output_size(SPEC) == size
+    assert Forecasting(strategy=strategy, output="gaussian").output_size(SPEC) == 2 * size
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strategy": "seq2seq"}, "strategy='seq2seq'"),
+        ({"anchor": "first"}, "anchor='first'"),
+        ({"output": "laplace"}, "output='laplace'"),
+        ({"quantiles": [0.5, 0.1]}, "quantiles="),
+        ({"quantiles": [0.0, 0.5]}, "quantiles="),
+        ({"quantiles": []}, "quantiles="),
+    ],
+)
+def test_options_are_checked(options, message):
+    with pytest.raises(ValueError, match=message):
+        Forecasting(**options)
