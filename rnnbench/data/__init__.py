@@ -1,6 +1,7 @@
 """Where sequences come from. Importing this package loads torch and NumPy; readers of files are loaded when used."""
 
 from rnnbench.data.adding import Adding
+from rnnbench.data.characters import Arithmetic, Tags
 from rnnbench.data.copy_memory import CopyMemory
 from rnnbench.data.csv_file import CsvFile
 from rnnbench.data.dataset import Dataset, Sequences, Splits
@@ -12,6 +13,7 @@ from rnnbench.data.spec import Batch, DataSpec
 
 __all__ = [
     "Adding",
+    "Arithmetic",
     "Batch",
     "CopyMemory",
     "CsvFile",
@@ -24,6 +26,7 @@ __all__ = [
     "SelectiveCopy",
     "Sequences",
     "Splits",
+    "Tags",
     "TemporalOrder",
     "TwoSequence",
 ]
