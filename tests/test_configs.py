@@ -36,6 +36,8 @@ EXTRA = {
     ("dataset", "adding30"): SIZES,
     ("dataset", "copy_memory"): SIZES,
     ("dataset", "selective_copy"): SIZES,
+    ("dataset", "arithmetic"): SIZES[:3],
+    ("dataset", "tags"): SIZES[:3],
     ("dataset", "embedded_reber"): SIZES[:3],
     ("dataset", "long_lag"): [*SIZES[:3], "dataset.lag=5", "dataset.distractors=4"],
     ("dataset", "two_sequence"): SIZES,

@@ -1,6 +1,7 @@
 """Where sequences come from. Importing this package loads torch and NumPy; readers of files are loaded when used."""
 
 from rnnbench.data.adding import Adding
+from rnnbench.data.characters import Arithmetic, Tags
 from rnnbench.data.copy_memory import CopyMemory
 from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.digits import Digits
@@ -21,6 +22,7 @@ from rnnbench.data.time_series import SeriesCollection, TsFile
 
 __all__ = [
     "Adding",
+    "Arithmetic",
     "Batch",
     "ConllFile",
     "CopyMemory",
@@ -39,6 +41,7 @@ __all__ = [
     "Splits",
     "SpokenDigits",
     "TagCollection",
+    "Tags",
     "TemporalOrder",
     "TextCollection",
     "TextCsv",

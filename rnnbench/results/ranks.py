@@ -63,7 +63,9 @@ def blocks(papers: Sequence[Paper]) -> list[Block]:
         runs = read_runs(paper.folder / ARCHIVE)
         for table in paper.tables:
             result = results(table, runs).get("test") if table.ranked else None
-            for col in result.cols.labels if result else ():
+            if result is None:
+                continue
+            for col in result.cols.labels:
                 cells = {row: result.cells[row, col] for row in table.rows if (row, col) in result.cells}
                 cells = {row: cell for row, cell in cells.items() if cell.sound and cell.interval}
                 if len(cells) > 1:

@@ -57,6 +57,15 @@ def test_p_values_are_those_of_scipy():
         S.welch_p(A, [1.0])
 
 
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_interval_of_a_difference_is_that_of_scipy(paired):
+    test = stats.ttest_rel(A, B) if paired else stats.ttest_ind(A, B, equal_var=False)
+    expected = test.confidence_interval(0.95)
+    found = S.difference_interval(A, B, paired=paired)
+    assert (found.lo, found.hi) == pytest.approx((expected.low, expected.high))
+    assert found.mean == pytest.approx(sum(A) / 6 - sum(B) / 6)
+
+
 def test_holm_by_hand():
     # Sorted .01 .02 .03 .04: times 4, 3, 2, 1, made monotone.
     assert S.holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
