@@ -33,7 +33,7 @@ class SeriesFiles(Dataset):
 
     Args:
         name: what tables call it.
-        scaling: ``standard``: mean 0 and variance 1 of each dimension over the training steps; ``none``: as in the file.
+        scaling: ``standard``: mean 0 and variance 1 of each dimension over the training steps; ``none``: unchanged.
         held_out: share of the training series that is validation.
         batch_size: series of a training step.
         eval_batch_size: series of an evaluation step; None: as ``batch_size``.
