@@ -81,8 +81,7 @@ def small(group, name):
 def need_data(group, name):
     if (package := PACKAGES.get(name)) and find_spec(package) is None:
         pytest.skip(f"package {package} is not installed")
-    of_others = {("task", "polyphonic"): "jsb", ("experiment", "zaremba_small"): "ptb"}
-    of_others |= {("experiment", "forecasting"): "airline"}
+    of_others = {("task", "polyphonic"): "jsb"}
     dataset = of_others.get((group, name), name if group == "dataset" else "")
     for file in dataset_files().get(dataset, ()):
         if locate(file, os.environ.get("RNNBENCH_DATA")) is None:
@@ -144,10 +143,11 @@ def test_every_part_of_a_task_is_tried():
 
 @pytest.mark.parametrize("path", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_experiment_trains_two_steps_of_a_job(path, tmp_path, capsys):
-    need_data("experiment", path.stem)
+    entries = [entry for entry in yaml.safe_load(path.read_text())["defaults"] if isinstance(entry, dict)]
+    chosen = {key.removeprefix("override /"): name for entry in entries for key, name in entry.items()}
+    need_data("dataset", {"forecasting": "airline"}.get(path.stem) or chosen.get("dataset", ""))
     few = ["hydra.sweeper.params=null", "model.hidden_size=3", "trainer.max_epochs=1"]
-    if "n_jobs" in path.read_text():
-        few.append("hydra.launcher.n_jobs=1")
+    few += ["hydra.launcher.n_jobs=1"] if "hydra/launcher" in chosen else []
     few += {"forecasting": ["dataset=airline", "budget=none"]}.get(path.stem, [])
     code = main(["train", "-m", f"experiment={path.stem}", "debug=two_steps", *few])
     assert code == 0, capsys.readouterr().err

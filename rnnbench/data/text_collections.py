@@ -16,7 +16,7 @@ FOLDS = 10
 HELD_OUT = 0.1  # of the training texts, for validation where none is published
 SPLIT_SEED = 2005  # any fixed number: the split is the same in every run
 BINARY = {"0": "negative", "1": "positive"}
-FINE = dict(zip("01234", ("very negative", "negative", "neutral", "positive", "very positive")))
+FINE: dict[str, str] = dict(zip("01234", ("very negative", "negative", "neutral", "positive", "very positive")))
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def build_model(
         ValueError: in one line, for parts that do not fit together.
     """
     if spec.vocabulary is not None and task.encoder is None:
-        raise ValueError("the inputs are ids of tokens: the task needs an encoder, as task.encoder=embedding")
+        raise ValueError("the inputs are ids of tokens: the task needs an encoder, as task/encoder=embedding")
     seed = dict(zip(PARTS, seeds))
     with torch.random.fork_rng(), torch.device(device or "cpu"):
         torch.manual_seed(seed["encoder"])

@@ -73,7 +73,14 @@ def test_metrics_over_batches():
     assert set(found) == set(task.modes)
     assert (found["accuracy"], found["precision"], found["recall"]) == (0.75, 0.5, 1)
     assert found["f1"] == pytest.approx(2 / 3)
-    assert set(task.train_metrics(SPEC)) == {"nll", "accuracy"}
+
+
+def test_a_chain_is_not_decoded_in_training():
+    assert set(Entities().train_metrics(SPEC)) == {"nll", "accuracy"}
+    task, given = Entities(composition=object), batch(ROWS, [3, 1])
+    metrics = task.train_metrics(SPEC)
+    task.update(metrics, torch.full((2, 3, 5, 5), float("nan")), given.targets, torch.tensor([1.0, 3.0]))
+    assert {name: float(value) for name, value in metrics.compute().items()} == {"nll": 2}
 
 
 def test_constant_is_the_most_frequent_tag():

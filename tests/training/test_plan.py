@@ -49,6 +49,20 @@ def test_what_changes_results_is(runs, override):
     assert runs.plan(override).job.identity != runs.plan().job.identity
 
 
+def test_word_vectors_count_by_their_content_and_not_by_their_path(runs, tmp_path):
+    files = [tmp_path / "a" / "vectors.txt", tmp_path / "b" / "vectors.txt"]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text("film 1 2\n")
+    given = ["dataset=sentences", "task.encoder.size=2"]
+    one, two = (runs.plan(*given, f"task.encoder.vectors={file}") for file in files)
+    assert one.job.identity == two.job.identity != runs.plan(*given).job.identity
+    files[1].write_text("film 1 3\n")
+    assert runs.plan(*given, f"task.encoder.vectors={files[1]}").job.identity != one.job.identity
+    with pytest.raises(Problems, match=r"task\.encoder\.vectors=absent\.txt: cannot be read"):
+        runs.plan(*given, "task.encoder.vectors=absent.txt")
+
+
 def test_the_resolved_engine_is_in_the_identity(runs):
     default, loop = runs.plan(), runs.plan("model.engine=loop")
     assert loop.engine == "loop"

@@ -60,3 +60,42 @@ def test_a_part_of_a_part_is_looked_at_too():
     for foreign in ("os.system", "rnnbench.training.run.os.system"):
         with pytest.raises(UserError, match=f"_target_={foreign}: its code would run here"):
             check_targets({"_target_": "rnnbench.tasks.Regression", "encoder": {"_target_": foreign}}, ())
+
+
+def test_a_text_is_answered_by_probabilities_of_names(runs, tmp_path, capsys):
+    runs.train("dataset=sentences", "task.pooling=attention", "task.loss=sigmoid")
+    path = str(runs.plan("dataset=sentences", "task.pooling=attention", "task.loss=sigmoid").path)
+    (tmp_path / "texts.txt").write_text("What a wonderful story!\nI hate poor films\n")
+    assert main(["predict", path, str(tmp_path / "texts.txt"), "--json"]) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(answers) == 2
+    for answer in answers:
+        likely = max(answer["probabilities"], key=answer["probabilities"].get)
+        assert answer["label"] == likely in ("negative", "positive")
+        assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    assert main(["predict", path, "  "]) == 2
+    assert capsys.readouterr().err == "rnnbench: the text has no words\n"
+
+
+def test_words_are_answered_by_tags(runs, tmp_path, capsys):
+    (tmp_path / "tags.conll").write_text("Ada B-person\nwrote O\n\n" * 20)
+    given = [
+        "dataset=conll",
+        "task=entities",
+        f"dataset.path={tmp_path / 'tags.conll'}",
+        "dataset.characters=5",
+        "task/encoder=words_characters",
+        "task/composition=crf",
+        "optimizer.lr=0.05",
+        "trainer.max_epochs=20",
+    ]
+    record = runs.train(*given)
+    assert record["metrics"]["test"]["f1"] == 1
+    path = runs.plan(*given).path
+    (tmp_path / "tags.conll").unlink()
+    assert main(["predict", str(path), "Ada wrote", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "words": ["Ada", "wrote"],
+        "tags": ["B-person", "O"],
+        "entities": [{"kind": "person", "text": "Ada"}],
+    }

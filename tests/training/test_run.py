@@ -138,6 +138,32 @@ def test_init_from(runs):
     assert record["science"]["init_from"] == first["identity"]
 
 
+def test_an_encoder_starts_from_word_vectors_and_may_keep_them(runs, tmp_path, capsys):
+    file = tmp_path / "vectors.txt"
+    file.write_text("film 1 2\nstory 3 4\nelse 5 6\n")
+    frozen = [
+        "dataset=sentences",
+        "task.encoder.size=2",
+        "task.encoder.trainable=false",
+        f"task.encoder.vectors={file}",
+    ]
+    record = runs.train(*frozen)
+    assert "vectors for 11.8% of the 17 words" in capsys.readouterr().out
+    assert record["parameters"]["encoder"] == 0
+    assert "vectors.txt" in record["data_sha256"]
+    folder = runs.plan(*frozen).path
+    kept = json.loads((folder / "artifacts.json").read_text())
+    assert kept["encoder"]["coverage"] == pytest.approx(2 / 17)
+    weights = torch.load(folder / "checkpoints/selected.ckpt", weights_only=True)["state_dict"]
+    row = 2 + kept["dataset"]["words"].index("story")
+    assert weights["model.encoder.vectors.weight"][row].tolist() == [3, 4]
+    wrong = runs.plan(*frozen, "task.encoder.size=3")
+    assert run(wrong, StopFlag()) == ("failed", None)
+    error = json.loads((wrong.path / "failure.json").read_text())["error"]
+    assert error.endswith("line 1: has 2 numbers, task.encoder.size is 3")
+    assert error.startswith(f"task.encoder.vectors={file}")
+
+
 def test_init_from_other_sizes_or_an_unfinished_run(runs):
     runs.train()
     plan = runs.plan(f"init_from={runs.plan().path}", "model.hidden_size=4")
