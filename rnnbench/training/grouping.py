@@ -14,15 +14,12 @@ from torch import nn
 
 from rnnbench.data.dataset import Splits
 from rnnbench.errors import UserError
-from rnnbench.models import build_model
 from rnnbench.records.store import RunBusy, RunDirectory
 from rnnbench.training.callbacks import StopFlag
 from rnnbench.training.plan import Plan
 from rnnbench.training.provenance import PeakMemory
 from rnnbench.training.replica import Replica
 from rnnbench.training.replicas import train_replicas
-from rnnbench.training.stacked_data import StackedBatch
-from rnnbench.training.stacked_model import StackedModel
 from rnnbench.training.stacked_optimizers import why_not_stacked
 
 # What members of a group may differ in, beside their schedules and the numbers of their optimisers.
@@ -87,11 +84,9 @@ def _is_number(value: Any) -> bool:
 
 def why_alone(plan: Plan) -> str | None:
     """What keeps a run from being trained together with others, in one line; None if nothing does."""
-    trainer, model = plan.config["trainer"], plan.config["model"]
+    trainer = plan.config["trainer"]
     if plan.engine == "torch":
         return f"{plan.job.model} is not made of our cells"
-    if model.get("bidirectional"):
-        return "bidirectional layers run alone"
     if trainer["precision"] not in ("32", "64"):
         return f"trainer.precision={trainer['precision']}"
     if trainer["accelerator"] != "cpu" and (trainer["accelerator"] != "auto" or torch.cuda.is_available()):
@@ -100,31 +95,7 @@ def why_alone(plan: Plan) -> str | None:
         return "several devices"
     if plan.config["debug"]["detect_anomaly"]:
         return "debug.detect_anomaly"
-    return why_not_stacked(plan.optimizer([nn.Parameter(torch.zeros(1))])) or _trial(plan)
-
-
-def _trial(plan: Plan) -> str | None:
-    """Run the model alone and twice side by side on a few numbers: whether that works, and gives the same."""
-    spec = plan.dataset.spec
-    seeds = (0, 1)
-    model = build_model(plan.backbone, spec, plan.task.output_size(spec), plan.task.pooling, seeds).train()
-    x_BTI = torch.randn(2, 4, spec.input_size, generator=torch.Generator().manual_seed(0))
-    lengths_B = torch.tensor([4, 3])
-    random = torch.get_rng_state()
-    alone = model(x_BTI, lengths_B)
-    if not torch.equal(random, torch.get_rng_state()):
-        torch.set_rng_state(random)
-        return f"{plan.job.model} draws random numbers in its steps (dropout)"
-    try:
-        stack = StackedModel([model, copy.deepcopy(model)], plan.task, spec.per_step)
-        twice = x_BTI.expand(2, -1, -1, -1)
-        batch = StackedBatch(twice, x_BTI, lengths_B.expand(2, -1), lengths_B, None, [2, 2])
-        outputs = stack.outputs(batch)
-        stack.gradient(outputs.square().flatten(1).sum(1))
-    except (RuntimeError, NotImplementedError, ValueError) as error:
-        return f"{plan.job.model} cannot be batched: {' '.join(str(error).split())[:120]}"
-    same = torch.allclose(outputs[1], alone, rtol=1e-3, atol=1e-4)
-    return None if same else f"{plan.job.model} gives other numbers side by side"
+    return why_not_stacked(plan.optimizer([nn.Parameter(torch.zeros(1))]))
 
 
 def run_group(plans: Sequence[Plan], stop: StopFlag, report: Report) -> None:

@@ -21,7 +21,7 @@ from rnnbench.training.callbacks import Interrupted, StopFlag
 from rnnbench.training.replica import Replica
 from rnnbench.training.stacked_data import StackedSequences
 from rnnbench.training.stacked_metrics import StackedMetrics
-from rnnbench.training.stacked_model import Scores, StackedModel
+from rnnbench.training.stacked_model import InTurn, SideBySide, stands_side_by_side
 from rnnbench.training.stacked_optimizers import StackedOptimizer
 
 Finish = Callable[[Replica, bool], None]
@@ -79,13 +79,16 @@ class _Group:
             StackedSequences([getattr(own, name) for own in splits], self.per_step, dtype)
             for name in ("train", "valid")
         )
+        ragged = self.train.ragged or self.valid.ragged
+        self.kind = SideBySide if not ragged and stands_side_by_side(plan) else InTurn
         self.clock = time.perf_counter()
         self._stack()
 
     def _stack(self) -> None:
         """Put the weights and sums of the runs side by side."""
         modules: list[Any] = [replica.module for replica in self.replicas]
-        self.model = StackedModel([m.model for m in modules], self.task, self.per_step)
+        noise = [m.weight_noise for m in modules]
+        self.model = self.kind([m.model for m in modules], self.task, self.per_step, noise)
         self.optimizer = StackedOptimizer([r.optimizer for r in self.replicas], self.model.weights_MP)
         self.loss_sum_M = torch.stack([m.loss_sum for m in modules])
         self.norm_sum_M = torch.stack([m.grad_norm_sum for m in modules])
@@ -94,7 +97,6 @@ class _Group:
         like = self.model.weights_MP.detach()
         self.clip_norm_M = _column(like, [m.clip_norm for m in modules])[:, 0]
         self.clip_value_M1 = _column(like, [m.clip_value for m in modules])
-        self.deviations = [m.weight_noise for m in modules]
 
     # --- an epoch
 
@@ -130,20 +132,17 @@ class _Group:
             self.norm_sum_M = torch.stack([m.grad_norm_sum for m in modules])
 
     def _step(self, indices: Sequence[Tensor]) -> None:
-        batch = self.train.batch(self.rows, indices)
-        self.model.template.train()
-        scores = self.model.scores(batch, self._noise())
-        loss_M = scores.mean_M()
-        grad_MP = self.model.gradient(loss_M)
-        norm_M = self.model.norms(grad_MP)
+        seeds = [derive(replica.plan.config["seed"], "step", replica.step) for replica in self.replicas]
+        found = self.model.train(self.train, self.rows, indices, seeds)
+        norm_M = found.grad_MP.norm(dim=1)
         self.norm_sum_M = self.norm_sum_M + norm_M
-        self.loss_sum_M = self.loss_sum_M + loss_M.detach()
-        self.train_metrics.add(scores)
+        self.loss_sum_M = self.loss_sum_M + found.loss_M
+        self.train_metrics.add(found.scores)
         self.steps_M1 += 1
-        self.optimizer.step(self._clipped(grad_MP, norm_M), self.steps_M1)
-        for replica, sequences in zip(self.replicas, batch.sequences):
+        self.optimizer.step(self._clipped(found.grad_MP, norm_M), self.steps_M1)
+        for replica, rows in zip(self.replicas, indices):
             replica.step, replica.batches = replica.step + 1, replica.batches + 1
-            replica.module.sequences += sequences
+            replica.module.sequences += len(rows)
         finite_M = self.loss_sum_M.isfinite()
         if not finite_M.all():
             self.export()
@@ -156,20 +155,11 @@ class _Group:
             grad_MP = grad_MP.clamp(-self.clip_value_M1, self.clip_value_M1)
         return grad_MP
 
-    def _noise(self) -> Tensor | None:
-        if not any(self.deviations):
-            return None
-        seeds = [derive(r.plan.config["seed"], "step", r.step) for r in self.replicas]
-        return self.model.noise(seeds, self.deviations)
-
-    @torch.no_grad()
     def _validate(self) -> None:
-        self.model.template.eval()
         metrics = StackedMetrics(self.task, [replica.module.valid_metrics for replica in self.replicas])
         orders = [r.parts.data.val_dataloader().sampler.batches()[: self.limit] for r in self.replicas]
         for i in range(max(map(len, orders))):
-            scores: Scores = self.model.scores(self.valid.batch(self.rows, [order[i] for order in orders]))
-            metrics.add(scores)
+            metrics.add(self.model.score(self.valid, self.rows, [order[i] for order in orders]))
         metrics.flush()
 
     # --- accounts
