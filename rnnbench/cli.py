@@ -228,7 +228,9 @@ def _reproduce(args: argparse.Namespace) -> int:
 
     paper = paper.shortened() if args.quick else paper
     archive = default_archive(paper, args.quick, runs_dir())
-    launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={args.workers}"] if args.workers > 1 else []
+    launcher = ["replicas=auto"]
+    if args.workers > 1:
+        launcher += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={args.workers}"]
     runs, outcome = run_paper(paper, archive, launcher, train=not args.table_only, config_dir=args.config_dir)
     print(write_table(paper, runs, archive.with_name("README.md")))
     if archive.parent == paper.folder:

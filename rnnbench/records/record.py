@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 SCHEMA = 1
 SPLITS = ("train", "valid", "test")
@@ -55,7 +55,8 @@ class Record(TypedDict):
     steps: int
     seconds: float  # over all attempts
     steps_per_second: float | None
-    peak_memory_bytes: int | None  # of this run alone
+    peak_memory_bytes: int | None  # of this run alone, or its share of a group's
+    replicas: NotRequired[int]  # runs that were trained as one program, this one counted; the times are its share
     budget: dict[str, Any] | None
     attempts: int
     hparams: dict[str, Any]  # flat, "optimizer.lr": 0.001: what tables and TensorBoard show
@@ -76,6 +77,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "seconds": _NUMBER,
     "steps_per_second": (*_NUMBER, _NONE),
 }
+# What records of earlier versions do not have.
+_OPTIONAL: dict[str, tuple[type, ...]] = {"replicas": (int,), "success": (dict, _NONE)}
 
 
 def validate(record: Mapping[str, Any]) -> None:
@@ -84,14 +87,16 @@ def validate(record: Mapping[str, Any]) -> None:
     Raises:
         ValueError: one line that names the first key that is missing, unknown or of the wrong type or value.
     """
-    for key, types in _TYPES.items():
+    for key, types in (_TYPES | _OPTIONAL).items():
         if key not in record:
+            if key in _OPTIONAL:
+                continue
             raise ValueError(f"record: {key!r} is missing")
         value = record[key]
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             allowed = " or ".join("null" if t is _NONE else t.__name__ for t in types)
             raise ValueError(f"record: {key}={value!r} must be {allowed}")
-    unknown = sorted(set(record) - set(_TYPES))
+    unknown = sorted(set(record) - set(_TYPES) - set(_OPTIONAL))
     if unknown:
         raise ValueError(f"record: unknown key {unknown[0]!r}")
     if record["schema"] != SCHEMA:

@@ -117,7 +117,7 @@ def run_group(plans: Sequence[Plan], stop: StopFlag, report: Report) -> None:
         def finish(replica: Replica, diverged: bool) -> None:
             peak = memory.bytes()
             try:
-                record = replica.finish(diverged, None if peak is None else peak // share)
+                record = replica.finish(diverged, None if peak is None else peak // share, share)
             except Exception as error:
                 _fail(replica.plan, error, report)
             else:

@@ -148,10 +148,10 @@ class Replica:
         for p in self.module.parameters():
             p.data = p.detach().clone()
 
-    def finish(self, diverged: bool, memory: int | None) -> dict[str, Any]:
-        """Score, and write the record."""
+    def finish(self, diverged: bool, memory: int | None, replicas: int) -> dict[str, Any]:
+        """Score, and write the record: ``memory`` in bytes is its part of what its group took, ``replicas`` its size."""
         self.spend(0.0, training=False)  # the clock ran while others were scored
-        record = conclude(self.plan, self.directory, self.parts, self.attempts, lambda: memory, diverged)
+        record = conclude(self.plan, self.directory, self.parts, self.attempts, lambda: memory, diverged, replicas)
         self.close()
         self.directory.write_result(record)
         return record

@@ -80,8 +80,19 @@ def conclude(
     attempts: int,
     memory: Callable[[], int | None],
     diverged: bool,
+    replicas: int = 1,
 ) -> dict[str, Any]:
-    """Score the weights that count; the record of a run that has been trained. ``memory`` tells its peak."""
+    """Score the weights that count; the record of a run that has been trained.
+
+    Args:
+        plan: of the run.
+        directory: of the run.
+        parts: that trained it.
+        attempts: this one counted.
+        memory: tells its peak.
+        diverged: whether the loss was no longer a number.
+        replicas: runs that were trained as one program, this one counted.
+    """
     parts.data.trainer = None  # from here on this process measures alone, on whole batches
     metrics = {} if diverged else _score(parts.module, parts.data, directory, plan.config["debug"]["limit_batches"])
     record = {
@@ -92,6 +103,7 @@ def conclude(
         "baseline": _baseline(plan, parts.module, parts.data),
         "peak_memory_bytes": memory(),
         "attempts": attempts,
+        "replicas": replicas,
     }
     if plan.config["logger"]["tensorboard"]:
         final = {f"test/{name}": metrics.get("test", {}).get(name) for name in plan.task.modes}

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 from rnnbench.data.dataset import Sequences
 from rnnbench.data.spec import Batch
@@ -52,12 +53,19 @@ class StackedSequences:
         """The splits of all runs as one: a batch of all is then one gather."""
         return self.splits[0] if self.shared else _joined(self.splits)
 
-    def batches(self, runs: Sequence[int], indices: Sequence[Tensor]) -> list[Batch]:
-        """The sequences ``indices[i]`` of the run ``runs[i]``, each index counted within its own split."""
-        return [self._typed(self.splits[m].batch(rows)) for m, rows in zip(runs, indices)]
+    def batch(self, run: int, rows: Tensor) -> Batch:
+        """The sequences at ``rows`` of a run's own split."""
+        return self._typed(self.splits[run].batch(rows))
+
+    def packed(self, run: int, rows: Tensor) -> tuple[PackedSequence, Tensor, Tensor | None]:
+        """A batch of one run without padding, see ``Sequences.packed``."""
+        inputs, targets, mask = self.splits[run].packed(rows)
+        if self.dtype is torch.float32:
+            return inputs, targets, mask
+        return inputs.to(self.dtype), targets.to(self.dtype) if targets.is_floating_point() else targets, mask
 
     def stacked(self, runs: Sequence[int], indices: Sequence[Tensor]) -> StackedBatch:
-        """The same as one batch; not for sequences of different lengths."""
+        """Sequences ``indices[i]`` of the run ``runs[i]`` as one batch, where all are equally long."""
         sizes = [len(rows) for rows in indices]
         M, B = len(sizes), max(sizes)
         starts = [0 if self.shared else m * len(self.splits[0]) for m in runs]

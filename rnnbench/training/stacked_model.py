@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from rnnbench.data.spec import Batch
 from rnnbench.models.model import SequenceModel, build_model, pool
 from rnnbench.tasks.task import Task, scored
 from rnnbench.training.callbacks import reseed
@@ -111,10 +110,10 @@ class InTurn(StackedModel):
         self._set_training(True)
         grad_MP = torch.empty_like(self.weights_MP)
         found, means = [], []
-        for m, batch in enumerate(data.batches(runs, indices)):
+        for m, (run, rows) in enumerate(zip(runs, indices)):
             reseed(seeds[m], "cpu")
             clean_P = self._disturb(m)
-            outputs, targets, losses = self._score(m, batch)
+            outputs, targets, losses = self._score(self.models[m], data, run, rows)
             mean = losses.mean()
             torch.cat([g.flatten() for g in torch.autograd.grad(mean, self.trained[m])], out=grad_MP[m])
             if clean_P is not None:
@@ -133,15 +132,22 @@ class InTurn(StackedModel):
                 p.add_(torch.randn_like(p), alpha=self.deviations[m])
         return clean_P
 
-    def _score(self, m: int, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        outputs, targets = scored(self.models[m](batch.inputs_BTI, batch.lengths_B), batch, self.per_step)
+    def _score(self, model: SequenceModel, data: StackedSequences, run: int, rows: Tensor) -> tuple[Tensor, ...]:
+        if data.ragged and self.per_step:
+            inputs, targets, mask = data.packed(run, rows)
+            outputs = model.head(model.backbone(inputs)[0].data)
+            if mask is not None:
+                outputs, targets = outputs[mask], targets[mask]
+        else:
+            batch = data.batch(run, rows)
+            outputs, targets = scored(model(batch.inputs_BTI, batch.lengths_B), batch, self.per_step)
         return outputs, targets, self.task.losses(outputs, targets)
 
     @torch.no_grad()
     def score(self, data: StackedSequences, runs: Sequence[int], indices: Sequence[Tensor]) -> Scores:
         """As the base says."""
         self._set_training(False)
-        found = [self._score(m, batch) for m, batch in enumerate(data.batches(runs, indices))]
+        found = [self._score(model, data, run, rows) for model, run, rows in zip(self.models, runs, indices)]
         return Scores(*map(list, zip(*found)))
 
 
