@@ -24,6 +24,8 @@ from rnnbench.training.stacked_metrics import StackedMetrics
 from rnnbench.training.stacked_model import InTurn, SideBySide, stands_side_by_side
 from rnnbench.training.stacked_optimizers import StackedOptimizer
 
+SCORED = 128  # sequences of a run that are scored at once at least: on small batches most time is not arithmetic
+
 Finish = Callable[[Replica, bool], None]
 
 
@@ -158,9 +160,14 @@ class _Group:
     def _validate(self) -> None:
         metrics = StackedMetrics(self.task, [replica.module.valid_metrics for replica in self.replicas])
         orders = [r.parts.data.val_dataloader().sampler.batches()[: self.limit] for r in self.replicas]
-        for i in range(max(map(len, orders))):
-            metrics.add(self.model.score(self.valid, self.rows, [order[i] for order in orders]))
+        for some in self._portions(len(orders[0])):
+            metrics.add(self.model.score(self.valid, self.rows, [torch.cat(order[some]) for order in orders]))
         metrics.flush()
+
+    def _portions(self, batches: int) -> list[slice]:
+        """Batches of validation that are scored at once."""
+        size = max(1, SCORED // self.replicas[0].plan.dataset.eval_batch_size)
+        return [slice(i, i + size) for i in range(0, batches, size)]
 
     # --- accounts
 

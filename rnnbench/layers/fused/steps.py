@@ -50,9 +50,7 @@ class Steps:
     @cached_property
     def index(self) -> Tensor:
         """For each packed row its row in ``(T * B)``."""
-        t_N = torch.repeat_interleave(torch.arange(len(self.sizes)), torch.tensor(self.sizes))
-        offsets = torch.tensor([0, *accumulate(self.sizes)][: len(self.sizes)])
-        return t_N * self.batch + torch.arange(len(t_N)) - offsets[t_N]
+        return self._real_TB.flatten().nonzero()[:, 0]
 
     @cached_property
     def last(self) -> Tensor:
@@ -62,7 +60,11 @@ class Steps:
     @cached_property
     def lengths_B(self) -> Tensor:
         """Steps of each sequence, int64."""
-        return (torch.tensor(self.sizes)[:, None] > torch.arange(self.batch)).sum(0)
+        return self._real_TB.sum(0)
+
+    @cached_property
+    def _real_TB(self) -> Tensor:
+        return torch.tensor(self.sizes)[:, None] > torch.arange(self.batch)
 
     def cuts(self, slices: int) -> Any:
         """First rows of ``slices`` parts of about equal work, and the end."""
