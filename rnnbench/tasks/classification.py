@@ -82,6 +82,12 @@ class Classification(Task):
         classes = outputs_NO.argmax(-1) if self.loss == "softmax" else (outputs_NO[:, 0] > 0).long()
         metrics.update(preds=classes, target=targets_N, value=losses_N)
 
+    def errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Largest absolute difference between the probability of a class and 1 or 0."""
+        if self.loss == "sigmoid":
+            return (outputs[..., 0].sigmoid() - targets.to(outputs)).abs()
+        return (outputs.softmax(-1) - F.one_hot(targets, outputs.shape[-1])).abs().amax(-1)
+
     def constant(self, targets_N: Tensor) -> Tensor:
         """Logits of the class frequencies (with one count added to each, so that none is impossible)."""
         counts = torch.bincount(targets_N.flatten()).double()

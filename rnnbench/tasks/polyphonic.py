@@ -55,6 +55,10 @@ class Polyphonic(Task):
         """Add frames."""
         metrics.update(preds=outputs_NO > 0, target=targets_N > 0, value=losses_N)
 
+    def errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Largest absolute difference between the probability of a note and what was played."""
+        return (outputs.sigmoid() - targets).abs().amax(-1)
+
     def constant(self, targets_N: Tensor) -> Tensor:
         """Logits of each note's own frequency (with half a count added on either side)."""
         n = len(targets_N)

@@ -8,9 +8,11 @@ Shape suffixes: M runs, P all trainable weights of a run in a row.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import Any
 
 import torch
@@ -21,7 +23,7 @@ from rnnbench.training.callbacks import Interrupted, StopFlag
 from rnnbench.training.replica import Replica
 from rnnbench.training.stacked_data import StackedSequences
 from rnnbench.training.stacked_metrics import StackedMetrics
-from rnnbench.training.stacked_model import InTurn, SideBySide, stands_side_by_side
+from rnnbench.training.stacked_model import InTurn, SideBySide, StackedModel, stands_side_by_side
 from rnnbench.training.stacked_optimizers import StackedOptimizer
 
 SCORED = 128  # sequences of a run that are scored at once at least: on small batches most time is not arithmetic
@@ -57,6 +59,13 @@ def train_replicas(replicas: Sequence[Replica], stop: StopFlag, finish: Finish) 
         raise
 
 
+def kind_of(first: Replica) -> type[StackedModel]:
+    """How the models of a group like ``first`` are run."""
+    splits = first.parts.data.splits
+    ragged = splits.train.lengths is not None or splits.valid.lengths is not None
+    return SideBySide if not ragged and stands_side_by_side(first.plan) else InTurn
+
+
 class _Group:
     """The runs still in training, and the tensors they share.
 
@@ -81,8 +90,7 @@ class _Group:
             StackedSequences([getattr(own, name) for own in splits], self.per_step, dtype)
             for name in ("train", "valid")
         )
-        ragged = self.train.ragged or self.valid.ragged
-        self.kind = SideBySide if not ragged and stands_side_by_side(plan) else InTurn
+        self.kind = kind_of(replicas[0])
         self.clock = time.perf_counter()
         self._stack()
 
@@ -90,7 +98,8 @@ class _Group:
         """Put the weights and sums of the runs side by side."""
         modules: list[Any] = [replica.module for replica in self.replicas]
         noise = [m.weight_noise for m in modules]
-        self.model = self.kind([m.model for m in modules], self.task, self.per_step, noise)
+        judged = [split for split in ("train", "valid") if modules[0].criterion and modules[0].criterion.sees(split)]
+        self.model = self.kind([m.model for m in modules], self.task, self.per_step, noise, judged)
         self.optimizer = StackedOptimizer([r.optimizer for r in self.replicas], self.model.weights_MP)
         self.loss_sum_M = torch.stack([m.loss_sum for m in modules])
         self.norm_sum_M = torch.stack([m.grad_norm_sum for m in modules])
@@ -113,6 +122,9 @@ class _Group:
                 return
             if self.replicas[0].step >= self.max_steps:
                 break
+        self._close_epoch()
+
+    def _close_epoch(self) -> None:
         self.export()
         self._charge(training=True)
         validated = (self.replicas[0].epoch + 1) % self.validate_every == 0
@@ -142,13 +154,27 @@ class _Group:
         self.train_metrics.add(found.scores)
         self.steps_M1 += 1
         self.optimizer.step(self._clipped(found.grad_MP, norm_M), self.steps_M1)
-        for replica, rows in zip(self.replicas, indices):
-            replica.step, replica.batches = replica.step + 1, replica.batches + 1
-            replica.module.sequences += len(rows)
+        errors = found.scores.errors or [[]] * len(indices)
+        for replica, rows, own in zip(self.replicas, indices, errors):
+            replica.advance(len(rows), own)
         finite_M = self.loss_sum_M.isfinite()
         if not finite_M.all():
             self.export()
             self._leave((~finite_M).tolist(), diverged=True)
+        succeeded = [replica.module.succeeded for replica in self.replicas]
+        if any(succeeded):
+            self._succeed(succeeded)
+
+    def _succeed(self, which: Sequence[bool]) -> None:
+        """Runs whose criterion holds end their epoch here, as a group of their own."""
+        self.export()
+        self._charge(training=True)
+        ahead = copy.copy(self)
+        ahead.replicas, ahead.rows = _chosen(self.replicas, which), _chosen(self.rows, which)
+        ahead._stack()
+        self._keep([not goes for goes in which])
+        ahead._close_epoch()
+        self.clock = time.perf_counter()
 
     def _clipped(self, grad_MP: Tensor, norm_M: Tensor) -> Tensor:
         if self.clip_norm_M.isfinite().any():
@@ -161,7 +187,10 @@ class _Group:
         metrics = StackedMetrics(self.task, [replica.module.valid_metrics for replica in self.replicas])
         orders = [r.parts.data.val_dataloader().sampler.batches()[: self.limit] for r in self.replicas]
         for some in self._portions(len(orders[0])):
-            metrics.add(self.model.score(self.valid, self.rows, [torch.cat(order[some]) for order in orders]))
+            scores = self.model.score(self.valid, self.rows, [torch.cat(order[some]) for order in orders])
+            metrics.add(scores)
+            for replica, errors in zip(self.replicas, scores.errors or ()):
+                replica.module.valid_errors += errors
         metrics.flush()
 
     def _portions(self, batches: int) -> list[slice]:
@@ -190,16 +219,22 @@ class _Group:
 
     def _leave(self, which: Sequence[bool], diverged: bool) -> None:
         self._charge(training=diverged)
-        leaving = [replica for replica, goes in zip(self.replicas, which) if goes]
-        stay = [i for i, goes in enumerate(which) if not goes]
+        leaving = _chosen(self.replicas, which)
         for replica in leaving:
             replica.leave()
-        self.replicas, self.rows = [self.replicas[i] for i in stay], [self.rows[i] for i in stay]
-        if stay:
-            self._stack()
+        self._keep([not goes for goes in which])
         for replica in leaving:
             self.finish(replica, diverged)
         self.clock = time.perf_counter()
+
+    def _keep(self, which: Sequence[bool]) -> None:
+        self.replicas, self.rows = _chosen(self.replicas, which), _chosen(self.rows, which)
+        if self.replicas:
+            self._stack()
+
+
+def _chosen(items: Sequence[Any], which: Sequence[bool]) -> list[Any]:
+    return list(compress(items, which))
 
 
 def _column(like: Tensor, values: Sequence[Any]) -> Tensor:

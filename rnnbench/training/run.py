@@ -24,6 +24,7 @@ from rnnbench.records.events import write_hparams_session
 from rnnbench.records.record import SCHEMA
 from rnnbench.records.store import RunDirectory, read_json, write_json
 from rnnbench.tasks.module import Diverged, SequenceModule, evaluate
+from rnnbench.tasks.success import METRIC, Criterion
 from rnnbench.tasks.task import constant_outputs
 from rnnbench.training.callbacks import ExactResume, Interrupted, Selection, StopFlag
 from rnnbench.training.devices import followers, quiet
@@ -95,9 +96,15 @@ def conclude(
     """
     parts.data.trainer = None  # from here on this process measures alone, on whole batches
     metrics = {} if diverged else _score(parts.module, parts.data, directory, plan.config["debug"]["limit_batches"])
+    success, modes = {}, {}
+    if parts.module.criterion is not None:
+        success, modes = {"success": parts.module.criterion.result()}, {METRIC: "min"}
+        metrics.setdefault("train", {})[METRIC] = parts.module.criterion.reached
     record = {
         **_identification(plan),
         **_outcome(plan, parts.module, parts.selection),
+        **success,
+        "metric_modes": {"loss": "min", **plan.task.modes, **modes},
         "status": "diverged" if diverged else "finished",
         "metrics": metrics,
         "baseline": _baseline(plan, parts.module, parts.data),
@@ -129,7 +136,6 @@ def _identification(plan: Plan) -> dict[str, Any]:
         "engine": plan.engine,
         "precision": config["trainer"]["precision"],
         "hidden_size": config["model"].get("hidden_size"),
-        "metric_modes": {"loss": "min", **plan.task.modes},
         "primary_metric": plan.task.primary,
         "parameters": plan.parameters,
         "state_size": plan.state_size,
@@ -247,6 +253,7 @@ def _module(plan: Plan) -> SequenceModule:
         clip_norm=trainer["clip_norm"],
         clip_value=trainer["clip_value"],
         weight_noise=trainer["weight_noise"],
+        criterion=_criterion(plan),
     )
     if trainer["precision"] == "64":
         module.double()  # Lightning would do so only after it has put a checkpoint's weights into single precision
@@ -261,6 +268,12 @@ def _module(plan: Plan) -> SequenceModule:
                 f"init_from={plan.config['init_from']}: the weights are those of another model: {reason}"
             ) from error
     return module
+
+
+def _criterion(plan: Plan) -> Criterion | None:
+    settings = plan.config["success"]
+    chosen = settings["error"] is not None or settings["metric"] is not None
+    return Criterion(**settings, modes=plan.task.modes) if chosen else None
 
 
 def load_weights(module: SequenceModule, checkpoint: Path) -> None:

@@ -11,8 +11,8 @@ O task outputs, N positions of one run (sequences, or sequences times steps).
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from rnnbench.models.model import SequenceModel, build_model, pool
-from rnnbench.tasks.task import Task, scored
+from rnnbench.tasks.task import Task, counted, scored, sequence_errors
 from rnnbench.training.callbacks import reseed
 from rnnbench.training.plan import Plan
 from rnnbench.training.stacked_data import StackedBatch, StackedSequences
@@ -30,12 +30,21 @@ LARGEST = 1_000_000  # weights times sequences of a batch
 
 @dataclass(frozen=True)
 class Scores:
-    """What a batch gave each of M runs: outputs, targets and losses of all positions, and which count (None: all)."""
+    """What a batch gave each of M runs.
+
+    Attributes:
+        outputs: ``(N, O)`` for each run, of all positions.
+        targets: likewise.
+        losses: ``(N,)`` for each run.
+        scored_MN: which positions count; None: all.
+        errors: of the sequences of each run, in their order; None where no criterion asks for them.
+    """
 
     outputs: Sequence[Tensor] | Tensor
     targets: Sequence[Tensor] | Tensor
     losses: Sequence[Tensor] | Tensor
     scored_MN: Tensor | None = None
+    errors: list[list[float]] | None = None
 
     def of(self, m: int) -> tuple[Tensor, Tensor, Tensor]:
         """Outputs ``(N, O)``, targets and losses ``(N,)`` of the positions of a run that count."""
@@ -65,12 +74,18 @@ class StackedModel:
         task: of all of them.
         per_step: whether every step has a target.
         deviations: of each run's weight noise.
+        judged: the splits of which the errors of sequences are asked for.
     """
 
     def __init__(
-        self, models: Sequence[SequenceModel], task: Task, per_step: bool, deviations: Sequence[float] | None = None
+        self,
+        models: Sequence[SequenceModel],
+        task: Task,
+        per_step: bool,
+        deviations: Sequence[float] | None = None,
+        judged: Collection[str] = (),
     ):
-        self.models, self.task, self.per_step = models, task, per_step
+        self.models, self.task, self.per_step, self.judged = models, task, per_step, judged
         self.deviations = deviations or [0.0] * len(models)
         self.trained = [[p for p in model.parameters() if p.requires_grad] for model in models]
         self.weights_MP = torch.stack([torch.cat([p.detach().flatten() for p in own]) for own in self.trained])
@@ -113,14 +128,14 @@ class InTurn(StackedModel):
         for m, (run, rows) in enumerate(zip(runs, indices)):
             reseed(seeds[m], "cpu")
             clean_P = self._disturb(m)
-            outputs, targets, losses = self._score(self.models[m], data, run, rows)
+            outputs, targets, losses, errors = self._score(m, data, run, rows, "train" in self.judged)
             mean = losses.mean()
             torch.cat([g.flatten() for g in torch.autograd.grad(mean, self.trained[m])], out=grad_MP[m])
             if clean_P is not None:
                 self.weights_MP[m] = clean_P
-            found.append((outputs.detach(), targets, losses.detach()))
+            found.append((outputs.detach(), targets, losses.detach(), errors))
             means.append(mean.detach())
-        return Trained(Scores(*map(list, zip(*found))), torch.stack(means), grad_MP)
+        return Trained(self._together(found), torch.stack(means), grad_MP)
 
     def _disturb(self, m: int) -> Tensor | None:
         """Put noise on a run's weights; the clean ones."""
@@ -132,23 +147,35 @@ class InTurn(StackedModel):
                 p.add_(torch.randn_like(p), alpha=self.deviations[m])
         return clean_P
 
-    def _score(self, model: SequenceModel, data: StackedSequences, run: int, rows: Tensor) -> tuple[Tensor, ...]:
-        if data.ragged and self.per_step:
+    def _score(
+        self, m: int, data: StackedSequences, run: int, rows: Tensor, judged: bool
+    ) -> tuple[Tensor, Tensor, Tensor, list[float]]:
+        """Outputs, targets and losses of what counts; errors of the sequences if they are asked for."""
+        model, errors = self.models[m], []
+        if data.ragged and self.per_step and not judged:
             inputs, targets, mask = data.packed(run, rows)
             outputs = model.head(model.backbone(inputs)[0].data)
             if mask is not None:
                 outputs, targets = outputs[mask], targets[mask]
         else:
             batch = data.batch(run, rows)
-            outputs, targets = scored(model(batch.inputs_BTI, batch.lengths_B), batch, self.per_step)
-        return outputs, targets, self.task.losses(outputs, targets)
+            raw = model(batch.inputs_BTI, batch.lengths_B)
+            if judged:
+                valid = counted(batch, self.per_step)
+                errors = sequence_errors(self.task, raw, batch.targets, valid, self.per_step).tolist()
+            outputs, targets = scored(raw, batch, self.per_step)
+        return outputs, targets, self.task.losses(outputs, targets), errors
+
+    def _together(self, found: Sequence[tuple[Tensor, Tensor, Tensor, list[float]]]) -> Scores:
+        outputs, targets, losses, errors = (list(part) for part in zip(*found))
+        return Scores(outputs, targets, losses, errors=errors if self.judged else None)
 
     @torch.no_grad()
     def score(self, data: StackedSequences, runs: Sequence[int], indices: Sequence[Tensor]) -> Scores:
         """As the base says."""
         self._set_training(False)
-        found = [self._score(model, data, run, rows) for model, run, rows in zip(self.models, runs, indices)]
-        return Scores(*map(list, zip(*found)))
+        judged = "valid" in self.judged
+        return self._together([self._score(m, data, *own, judged) for m, own in enumerate(zip(runs, indices))])
 
 
 class SideBySide(StackedModel):
@@ -170,7 +197,7 @@ class SideBySide(StackedModel):
         """As the base says."""
         self._set_training(True)
         batch = data.stacked(runs, indices)
-        found = self._scores(batch, self._noise(seeds))
+        found = self._scores(batch, self._noise(seeds), "train" in self.judged)
         losses_MN = found.losses
         assert isinstance(losses_MN, Tensor)
         if found.scored_MN is None:
@@ -184,15 +211,19 @@ class SideBySide(StackedModel):
     def score(self, data: StackedSequences, runs: Sequence[int], indices: Sequence[Tensor]) -> Scores:
         """As the base says."""
         self._set_training(False)
-        return self._scores(data.stacked(runs, indices), None)
+        return self._scores(data.stacked(runs, indices), None, "valid" in self.judged)
 
-    def _scores(self, batch: StackedBatch, noise_MP: Tensor | None) -> Scores:
+    def _scores(self, batch: StackedBatch, noise_MP: Tensor | None, judged: bool) -> Scores:
         outputs = self.outputs(batch.inputs_MBTI, noise_MP)
+        errors = None
+        if judged:
+            errors_MB = sequence_errors(self.task, outputs, batch.targets, batch.scored, self.per_step).tolist()
+            errors = [own[:size] for own, size in zip(errors_MB, batch.sizes)]
         last = 3 if self.per_step else 2
         flat = outputs.flatten(0, last - 1), batch.targets.flatten(0, last - 1)
         losses_MN = self.task.losses(*flat).unflatten(0, (len(outputs), -1))
         scored_MN = None if batch.scored is None else batch.scored.flatten(1)
-        return Scores(outputs.flatten(1, last - 1), batch.targets.flatten(1, last - 1), losses_MN, scored_MN)
+        return Scores(outputs.flatten(1, last - 1), batch.targets.flatten(1, last - 1), losses_MN, scored_MN, errors)
 
     def outputs(self, inputs_MBTI: Tensor, noise_MP: Tensor | None = None) -> Tensor:
         """Outputs ``(M, B, O)``, or ``(M, B, T, O)`` for per-step targets; ``noise_MP`` is on the weights meanwhile."""
@@ -225,7 +256,7 @@ class SideBySide(StackedModel):
 def _detached(scores: Scores) -> Scores:
     assert isinstance(scores.outputs, Tensor)
     assert isinstance(scores.losses, Tensor)
-    return Scores(scores.outputs.detach(), scores.targets, scores.losses.detach(), scores.scored_MN)
+    return replace(scores, outputs=scores.outputs.detach(), losses=scores.losses.detach())
 
 
 def stands_side_by_side(plan: Plan) -> bool:

@@ -16,7 +16,7 @@ from rnnbench.training.run import run
 
 BASE = ("trainer.precision=64", "model=gru")
 TIMES = {"sequences_per_second", "steps_per_second", "seconds", "train_seconds", "peak_memory_bytes", "attempts"}
-TIMES |= {"config", "overrides"}  # which name the folder
+TIMES |= {"config", "overrides", "replicas"}  # which name the folder, and how the run was trained
 
 
 class StopAfter(StopFlag):
@@ -78,6 +78,7 @@ def assert_same_files(runs, members, *overrides):
         assert_equal(*curves)
 
 
+RAGGED = "dataset.ragged=true"
 SETTINGS = {
     "rates": (["seed=0"], ["seed=1", "optimizer.lr=0.1"], ["seed=2", "optimizer.weight_decay=0.1"]),
     "sgd, plateau, clip, noise": (
@@ -89,9 +90,49 @@ SETTINGS = {
         [f"seed={i}", f"optimizer.lr={lr}", "trainer.patience=1", "trainer.max_epochs=8"]
         for i, lr in enumerate((1.0, 0.1, 0.001))
     ),
-    "ragged": tuple([f"seed={i}", "dataset.ragged=true", "trainer.weight_noise=0.05"] for i in range(3)),
+    "ragged": tuple([f"seed={i}", RAGGED, "trainer.weight_noise=0.05"] for i in range(3)),
     "lstm": (["model=lstm", "seed=0"], ["model=lstm", "model.cell.forget_bias=1.0", "scheduler=cosine"]),
     "steps": (["trainer.max_steps=7", "seed=0"], ["trainer.max_steps=7", "seed=1"]),
+    "dropout": tuple(
+        [f"seed={i}", "model.num_layers=2", f"model.dropout={p}", f"model.variational_dropout={p / 2}", RAGGED]
+        for i, p in enumerate((0.5, 0.2))
+    ),
+    "noise in the cell": tuple(
+        [f"seed={i}", f"model.recurrent_dropout={p}", f"model.zoneout={p / 2}", f"model.weight_dropout={p}"]
+        for i, p in enumerate((0.5, 0.2))
+    ),
+    "both directions": tuple([f"seed={i}", "model.bidirectional=true", RAGGED] for i in range(2)),
+    "starts": tuple([f"seed={i}", "model=lstm", "model.init=chrono", f"model.t_max={t}"] for i, t in enumerate((5, 9))),
+    "success": tuple(
+        [
+            f"seed={i}",
+            f"optimizer.lr={lr}",
+            "success.error=1.5",
+            "success.window=5",
+            "success.wrong=1",
+            "success.mean=1",
+        ]
+        for i, lr in enumerate((0.03, 0.01, 0.001, 0.1))
+    ),
+    "success, ragged": tuple(
+        [f"seed={i}", f"optimizer.lr={lr}", "success.error=2", "success.window=6", RAGGED]
+        for i, lr in enumerate((0.03, 0.01))
+    ),
+    "success on validation": tuple(
+        [
+            f"seed={i}",
+            "optimizer.lr=0.05",
+            "success.split=valid",
+            "success.error=3.5",
+            "success.wrong=2",
+            "trainer.max_epochs=6",
+        ]
+        for i in range(3)
+    ),
+    "success by a metric": tuple(
+        [f"seed={i}", "optimizer.lr=0.05", "success.metric=mse", "success.threshold=2.5", "trainer.max_epochs=6"]
+        for i in range(3)
+    ),
     "validated seldom": tuple([f"seed={i}", "trainer.validate_every=2", "optimizer=rmsprop"] for i in range(2)),
 }
 
@@ -152,8 +193,6 @@ def test_what_may_stand_in_one_group(runs):
     ("overrides", "reason"),
     [
         (["model=torch_gru"], "not made of our cells"),
-        (["model.num_layers=2", "model.dropout=0.5"], "draws random numbers"),
-        (["model.bidirectional=true"], "bidirectional"),
         (["+optimizer.amsgrad=true"], "amsgrad"),
         (["optimizer._target_=torch.optim.Adamax"], "no form for replicas"),
     ],
