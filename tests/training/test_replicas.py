@@ -1,5 +1,7 @@
 """Runs trained together against the same runs alone, through the ordinary path: every number and every file."""
 
+import dataclasses
+import inspect
 import json
 import math
 import signal
@@ -7,10 +9,11 @@ import signal
 import pytest
 import torch
 
+from rnnbench import cells
 from rnnbench.records.store import RunDirectory
 from rnnbench.training.callbacks import Interrupted, StopFlag
 from rnnbench.training.compose import Composer
-from rnnbench.training.grouping import group_plans, run_group
+from rnnbench.training.grouping import START_OF_CELL, group_plans, run_group
 from rnnbench.training.plan import make_plan
 from rnnbench.training.run import run
 
@@ -204,6 +207,31 @@ def test_what_runs_alone_says_why(runs, overrides, reason):
     assert [reason in said for said in alone] == [True]
 
 
+def test_what_changes_the_start_alone_is_read_by_nothing_else():
+    """Cells of a group are taken for equal but for these; so no method of a step may look at them."""
+    seen = set()
+    for cls in vars(cells).values():
+        if not (inspect.isclass(cls) and issubclass(cls, cells.Cell)):
+            continue
+        own = set(START_OF_CELL) & {field.name for field in dataclasses.fields(cls)}
+        seen |= own
+        for name, method in inspect.getmembers(cls, callable):
+            if own and name not in ("reset_parameters", "__post_init__") and hasattr(method, "__code__"):
+                code = inspect.unwrap(method).__code__
+                generated = code.co_filename.startswith("<")  # __init__, __eq__ and such of a dataclass
+                assert generated or not own & set(code.co_names), (cls.__name__, name)
+    assert seen == set(START_OF_CELL)
+
+
+def test_memory_limit_lets_some_wait(runs, capsys):
+    members = [[f"seed={i}", "replicas_max_memory=12"] for i in range(4)]
+    ours = together(runs, members)
+    out = capsys.readouterr().out
+    assert "at once, within replicas_max_memory=12 MiB" in out
+    assert {record["replicas"] for record in ours} < {1, 2, 3}
+    assert_equal(ours, one_by_one(runs, members))
+
+
 def test_failing_member_leaves_the_others(runs, monkeypatch, tmp_path):
     monkeypatch.setenv("RNNBENCH_TEST_MENDED", str(tmp_path / "mended"))
     plans = [runs.plan(*BASE, "dataset._target_=toys.FailsForSeed1", f"seed={i}") for i in range(3)]
@@ -242,12 +270,13 @@ def test_mistake_in_the_key_is_one_line(command, capsys):
 def test_200_steps_of_adding(runs, model):
     composer = Composer()
     members = [
-        (f"seed={i}", f"optimizer.lr={lr}", f"trainer.clip_norm={clip}")
-        for i, (lr, clip) in enumerate([(0.01, 1), (0.003, 0.1), (0.03, 5), (0.001, "null")])
+        (f"seed={i}", f"optimizer.lr={lr}", f"trainer.clip_norm={clip}", f"trainer.patience={patience}")
+        for i, (lr, clip, patience) in enumerate([(0.01, 1, "null"), (0.003, 0.1, 1), (0.3, 5, 1), (0.001, "null", 2)])
     ]
     common = ("dataset=adding", "dataset.length=30", "dataset.train_size=1000", "dataset.batch_size=20")
     common += (f"model={model}", "model.hidden_size=12", "trainer.precision=64", "trainer.max_epochs=4")
-    common += ("scheduler=cosine", "trainer.patience=1", "dataset.valid_size=50", "dataset.test_size=50")
+    common += ("scheduler=cosine", "dataset.valid_size=50", "dataset.test_size=50")
+    common += ("model.num_layers=2", "model.dropout=0.2", "model.variational_dropout=0.1", "model.zoneout=0.05")
 
     def plans(where):
         words = [[*common, *own, f"paths.runs_dir={runs.folder / where}"] for own in members]
