@@ -56,6 +56,7 @@ class Record(TypedDict):
     seconds: float  # over all attempts
     steps_per_second: float | None
     peak_memory_bytes: int | None  # of this run alone, or its share of a group's
+    success: NotRequired[dict[str, Any]]  # of a criterion: "reached", and after how many "sequences"
     replicas: NotRequired[int]  # runs that were trained as one program, this one counted; the times are its share
     budget: dict[str, Any] | None
     attempts: int
