@@ -223,7 +223,9 @@ def _reproduce(args: argparse.Namespace) -> int:
         estimate(paper.only(args.only), archive, args.config_dir)
         runs = read_runs(archive)
     else:
-        launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={args.workers}"] if args.workers > 1 else []
+        launcher = ["replicas=auto"]
+        if args.workers > 1:
+            launcher += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={args.workers}"]
         runs, outcome = run_paper(paper, archive, launcher, not args.table_only, args.config_dir, args.only)
     print(write_table(paper, runs, archive.with_name("README.md")))
     draw_pictures(paper, runs, archive.parent)

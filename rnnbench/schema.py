@@ -63,6 +63,23 @@ class Budget:
 
 
 @dataclass
+class Success:
+    """A criterion by which a run ends; its result is then the number of training sequences it took.
+
+    By errors, of the last ``window`` training sequences or of the whole validation split, or by a metric of the
+    validation split. The error of a sequence is the largest of its outputs', as probabilities for classes.
+    """
+
+    split: str = limited("train", choices=("train", "valid"))
+    error: float | None = limited(None, gt=0)  # a sequence with an error below this is right
+    window: int = limited(1, ge=1)  # training sequences in a row
+    wrong: int = limited(0, ge=0)  # of the sequences looked at that may be wrong
+    mean: float | None = limited(None, gt=0)  # and the mean of the errors must be below this
+    metric: str | None = limited(None)  # of the validation split
+    threshold: float | None = limited(None)  # what the metric must reach
+
+
+@dataclass
 class Logger:
     """What is written while a run trains, besides its record."""
 
@@ -89,6 +106,7 @@ class Config:
     optimizer: Any = MISSING
     scheduler: Any = MISSING
     trainer: Trainer = field(default_factory=Trainer)
+    success: Success = field(default_factory=Success)
     budget: Budget = field(default_factory=Budget)
     paths: Paths = field(default_factory=Paths)
     logger: Logger = field(default_factory=Logger)
@@ -97,10 +115,15 @@ class Config:
     init_from: str | None = limited(None)  # a run directory whose selected weights are the start
     threads: int = limited(1, ge=1, science=False)  # of one run; several runs side by side beat several threads
     replicas: Any = limited("off", science=False)  # auto, or a number: runs of a sweep trained as one program
+    replicas_max_memory: int = limited(4096, ge=1, science=False)  # MiB of such a program; more runs wait for others
     dry_run: bool = limited(False, science=False)
 
 
-EXCLUSIVE = (("trainer.clip_norm", "trainer.clip_value"), ("budget.params", "init_from"))
+EXCLUSIVE = (
+    ("trainer.clip_norm", "trainer.clip_value"),
+    ("budget.params", "init_from"),
+    ("success.error", "success.metric"),
+)
 
 
 def register() -> None:

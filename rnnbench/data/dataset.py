@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence
 
 from rnnbench.data.spec import Batch, DataSpec
 from rnnbench.errors import UserError
@@ -75,15 +76,28 @@ class Sequences:
                 return part.index_select(0, indices)
             return self._rows[name].index_select(0, steps_BT.flatten()).unflatten(0, steps_BT.shape)
 
-        targets = take("targets", self.targets)
-        numbers = targets.is_floating_point() or targets.dtype is torch.bool
         inputs = take("inputs", self.inputs)
         return Batch(
             inputs_BTI=inputs.long() if inputs.dtype in IDS else inputs.float(),
-            targets=targets.float() if numbers else targets.long(),
+            targets=_typed(take("targets", self.targets)),
             lengths_B=lengths_B,
             mask=None if self.mask is None else take("mask", self.mask),
         )
+
+    def packed(self, indices: Tensor) -> tuple[PackedSequence, Tensor, Tensor | None]:
+        """What ``batch`` gives of sequences that differ in length and have a target for every step, without padding.
+
+        Returns:
+            Inputs, packed; targets and mask, a row for each of theirs.
+        """
+        assert self.lengths is not None
+        lengths_B, order_B = self.lengths[indices].sort(descending=True, stable=True)
+        real_TB = torch.arange(int(lengths_B[0]))[:, None] < lengths_B
+        rows_N = (self._starts[indices[order_B]] + torch.arange(len(real_TB))[:, None])[real_TB]
+        targets = _typed(self._rows["targets"].index_select(0, rows_N))
+        mask = None if self.mask is None else self._rows["mask"].index_select(0, rows_N)
+        inputs_NI = self._rows["inputs"].index_select(0, rows_N).float()
+        return PackedSequence(inputs_NI, real_TB.sum(1)), targets, mask
 
     def _steps(self, lengths_B: Tensor, indices: Tensor) -> tuple[Tensor | None, Tensor]:
         """Lengths, None if all are equal, and rows ``(B, T)`` of ``_rows``; the zero step beyond each length."""
@@ -92,6 +106,11 @@ class Sequences:
         within_BT = t_T < lengths_B[:, None]
         steps_BT = torch.where(within_BT, self._starts[indices][:, None] + t_T, last)
         return (None if bool(within_BT.all()) else lengths_B), steps_BT
+
+
+def _typed(targets: Tensor) -> Tensor:
+    numbers = targets.is_floating_point() or targets.dtype is torch.bool
+    return targets.float() if numbers else targets.long()
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

@@ -56,14 +56,15 @@ class Record(TypedDict):
     steps: int
     seconds: float  # over all attempts
     steps_per_second: float | None
-    peak_memory_bytes: int | None  # of this run alone
+    peak_memory_bytes: int | None  # of this run alone, or its share of a group's
+    success: NotRequired[dict[str, Any]]  # of a criterion: "reached", and after how many "sequences"
+    replicas: NotRequired[int]  # runs that were trained as one program, this one counted; the times are its share
     budget: dict[str, Any] | None
     attempts: int
     hparams: dict[str, Any]  # flat, "optimizer.lr": 0.001: what tables and TensorBoard show
     hardware: NotRequired[str]  # processor or CUDA device of the last attempt; absent in older records
 
 
-_OPTIONAL = {"hardware", "references"}  # which records of earlier versions lack
 _NUMBER = (int, float)
 _NONE = type(None)
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -76,10 +77,15 @@ _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("hidden_size", "state_size", "peak_memory_bytes"), (int, _NONE)),
     **dict.fromkeys(("baseline", "budget"), (dict, _NONE)),
     "overrides": (list,),
-    "hardware": (str,),
-    "references": (dict,),
     "seconds": _NUMBER,
     "steps_per_second": (*_NUMBER, _NONE),
+}
+# What records of earlier versions do not have.
+_OPTIONAL: dict[str, tuple[type, ...]] = {
+    "hardware": (str,),
+    "references": (dict,),
+    "replicas": (int,),
+    "success": (dict, _NONE),
 }
 
 
@@ -89,16 +95,16 @@ def validate(record: Mapping[str, Any]) -> None:
     Raises:
         ValueError: one line that names the first key that is missing, unknown or of the wrong type or value.
     """
-    for key, types in _TYPES.items():
-        if key in _OPTIONAL and key not in record:
-            continue
+    for key, types in (_TYPES | _OPTIONAL).items():
         if key not in record:
+            if key in _OPTIONAL:
+                continue
             raise ValueError(f"record: {key!r} is missing")
         value = record[key]
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             allowed = " or ".join("null" if t is _NONE else t.__name__ for t in types)
             raise ValueError(f"record: {key}={value!r} must be {allowed}")
-    unknown = sorted(set(record) - set(_TYPES))
+    unknown = sorted(set(record) - set(_TYPES) - set(_OPTIONAL))
     if unknown:
         raise ValueError(f"record: unknown key {unknown[0]!r}")
     if record["schema"] != SCHEMA:

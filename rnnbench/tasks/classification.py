@@ -92,6 +92,12 @@ class Classification(Task):
         rows = (row.sigmoid() for row in super().predictions(outputs, batch, per_step))
         return [torch.cat([1 - p, p], -1) for p in rows]
 
+    def errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Largest absolute difference between the probability of a class and 1 or 0."""
+        if self.loss == "sigmoid":
+            return (outputs[..., 0].sigmoid() - targets.to(outputs)).abs()
+        return (outputs.softmax(-1) - F.one_hot(targets, outputs.shape[-1])).abs().amax(-1)
+
     def constant(self, targets_N: Tensor) -> Tensor:
         """Logits of the class frequencies (with one count added to each, so that none is impossible)."""
         counts = torch.bincount(targets_N.flatten()).double()

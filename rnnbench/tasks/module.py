@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from rnnbench.data.spec import Batch, DataSpec, Outputs
-from rnnbench.tasks.task import Task
+from rnnbench.tasks.success import Criterion
+from rnnbench.tasks.task import Task, counted, sequence_errors
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 SchedulerFactory = Callable[[torch.optim.Optimizer], Any]
@@ -37,6 +38,7 @@ class SequenceModule(L.LightningModule):
         clip_norm: the total gradient norm is rescaled to this when larger.
         clip_value: each gradient element is clamped to this magnitude.
         weight_noise: standard deviation of Gaussian noise on every weight during forward and backward (Graves 2011).
+        criterion: ends the run when it holds; None: never.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class SequenceModule(L.LightningModule):
         clip_norm: float | None = None,
         clip_value: float | None = None,
         weight_noise: float = 0.0,
+        criterion: Criterion | None = None,
     ):
         super().__init__()
         self.model: Any = model
@@ -57,6 +60,7 @@ class SequenceModule(L.LightningModule):
         self.spec = spec
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.clip_norm, self.clip_value, self.weight_noise = clip_norm, clip_value, weight_noise
+        self.criterion = criterion
         self.train_metrics = task.train_metrics(spec)
         self.valid_metrics = task.metrics(spec)
         self.train_metrics.persistent(True)
@@ -67,6 +71,7 @@ class SequenceModule(L.LightningModule):
         self.seconds_before, self._started = 0.0, time.perf_counter()
         self._clean_weights: list[Tensor] = []
         self._valid: dict[str, float] = {}
+        self.valid_errors: list[float] = []
         self._scheduler_state: dict[str, Any] | None = None
         self._tick = 0.0
         self._carried: Any = None  # the state at the end of the last training batch, where state is carried
@@ -78,6 +83,11 @@ class SequenceModule(L.LightningModule):
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the criterion has held."""
+        return self.criterion is not None and self.criterion.reached is not None
 
     @property
     def monitor(self) -> str:
@@ -103,6 +113,8 @@ class SequenceModule(L.LightningModule):
             self.batches += 1
             self.sequences += sequences
             self.task.update(self.train_metrics, outputs_NO.detach(), targets_N, losses_N.detach())
+        if self.criterion is not None:
+            self.criterion.trained(sequences, self._errors("train", outputs.values, batch))
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -111,6 +123,15 @@ class SequenceModule(L.LightningModule):
         if self.spec.carries_state:
             self._carried_valid = outputs.state
         self.task.update(self.valid_metrics, *self.task.score(outputs, batch, self.spec.per_step))
+        self.valid_errors += self._errors("valid", outputs.values, batch)
+
+    def _errors(self, split: str, outputs: Tensor, batch: Batch) -> list[float]:
+        """The largest error of each sequence, where the criterion asks for it."""
+        if self.criterion is None or not self.criterion.sees(split):
+            return []
+        return sequence_errors(
+            self.task, outputs, batch.targets, counted(batch, self.spec.per_step), self.spec.per_step
+        ).tolist()
 
     # --- weights, noise, gradients
 
@@ -190,6 +211,10 @@ class SequenceModule(L.LightningModule):
         self._valid = {f"valid/{k}": float(v) for k, v in self.valid_metrics.compute().items()}
         self.valid_metrics.reset()
         self._carried_valid = None
+        if self.criterion is not None:
+            metrics = {name.removeprefix("valid/"): value for name, value in self._valid.items()}
+            self.criterion.validated(metrics, self.valid_errors)
+        self.valid_errors = []
 
     def on_train_epoch_end(self) -> None:
         """Close the epoch: one point of every series, which early stopping and the choice of weights look at.
@@ -247,6 +272,7 @@ class SequenceModule(L.LightningModule):
             "valid": self._valid,
             "carried": self._carried,
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+            "criterion": None if self.criterion is None else self.criterion.state_dict(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -257,6 +283,8 @@ class SequenceModule(L.LightningModule):
         self.seconds_before, self._valid = kept["seconds"], kept["valid"]
         self._scheduler_state = kept["scheduler"]
         self._carried = kept.get("carried")
+        if self.criterion is not None:
+            self.criterion.load_state_dict(kept["criterion"])
 
 
 def detached(state: Any) -> Any:

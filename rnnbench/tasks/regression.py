@@ -44,6 +44,10 @@ class Regression(Task):
         """Add errors; contiguous copies because torchmetrics views them flat."""
         metrics.update(preds=outputs_NO.contiguous(), target=targets_N.contiguous())
 
+    def errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Largest absolute difference of the O numbers."""
+        return (outputs - targets).abs().amax(-1)
+
     def constant(self, targets_N: Tensor) -> Tensor:
         """The mean."""
         return targets_N.double().mean(0)

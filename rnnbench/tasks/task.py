@@ -106,6 +106,10 @@ class Task:
         lengths = [T] * B if outputs.lengths_B is None else outputs.lengths_B.tolist()
         return [row[:length] for row, length in zip(outputs.values, lengths)]
 
+    def errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """How far each position's outputs ``(..., O)`` are from their targets at most, shape ``(...)``."""
+        raise NotImplementedError(f"{type(self).__name__} defines no errors")
+
     def constant(self, targets_N: Tensor) -> Tensor | None:
         """The outputs ``(O,)`` that fit ``targets_N`` best when they may not depend on the input; None: it has none."""
         raise NotImplementedError(f"{type(self).__name__} defines no constant prediction")
@@ -125,6 +129,24 @@ def scored(outputs: Tensor, batch: Batch, per_step: bool) -> tuple[Tensor, Tenso
         return outputs.flatten(0, 1), batch.targets.flatten(0, 1)
     valid_BT = batch.valid_BT()
     return outputs[valid_BT], batch.targets[valid_BT]
+
+
+def counted(batch: Batch, per_step: bool) -> Tensor | None:
+    """Bool, ``(B,)`` or ``(B, T)``: which targets count; None: all."""
+    if per_step and batch.lengths_B is not None:
+        return batch.valid_BT()
+    return batch.mask
+
+
+def sequence_errors(task: Task, outputs: Tensor, targets: Tensor, valid: Tensor | None, per_step: bool) -> Tensor:
+    """The largest error of each sequence, ``(...)``, from outputs ``(..., O)``, or ``(..., T, O)`` with ``per_step``.
+
+    ``valid``, bool, is where a target counts; None: everywhere. A sequence without any has the error 0.
+    """
+    errors = task.errors(outputs.detach(), targets)
+    if valid is not None:
+        errors = torch.where(valid, errors, 0)
+    return errors.amax(-1) if per_step else errors
 
 
 def constant_outputs(task: Task, batches: list[Batch], per_step: bool) -> Tensor | None:

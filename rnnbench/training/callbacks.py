@@ -150,20 +150,18 @@ class Selection(Checkpoint):
         self.max_steps = math.inf if max_steps is None else max_steps
         self.state: dict[str, Any] = {"best": None, "patient_best": None, "epoch": 0, "step": 0, "waited": 0}
 
-    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+    def on_train_start(self, trainer: L.Trainer, module: Any) -> None:
         """A run that had no more to train when it was cut off trains no further."""
         self.stop.reclaim()
-        trainer.should_stop = self._out_of_patience() or trainer.global_step >= self.max_steps
+        trainer.should_stop = self._out_of_patience() or trainer.global_step >= self.max_steps or module.succeeded
 
     def on_train_batch_start(self, trainer: L.Trainer, module: L.LightningModule, batch: Any, batch_idx: int) -> None:
         """The one place inside an epoch where a run may be interrupted: between two steps."""
         self.stop.check()
 
-    def on_train_batch_end(
-        self, trainer: L.Trainer, module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Stop at ``max_steps``; Lightning then validates before it ends the epoch."""
-        if trainer.global_step >= self.max_steps:
+    def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Stop at ``max_steps`` and at success; Lightning then validates before it ends the epoch."""
+        if trainer.global_step >= self.max_steps or module.succeeded:
             trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: Any) -> None:
@@ -174,7 +172,7 @@ class Selection(Checkpoint):
             if self.rule == "last":
                 self.state |= {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
             self._save_weights(trainer)
-        trainer.should_stop = trainer.should_stop or self._out_of_patience()
+        trainer.should_stop = trainer.should_stop or self._out_of_patience() or module.succeeded
         last = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
         stopped = self.stop.signal is not None and trainer.world_size == 1
         if last or stopped or (trainer.current_epoch + 1) % self.every == 0:

@@ -17,17 +17,19 @@ from rnnbench.errors import UserError
 from rnnbench.models import SequenceModel, build_model
 from rnnbench.records.store import RunBusy, RunDirectory
 from rnnbench.training.callbacks import StopFlag
+from rnnbench.training.memory import members_within
 from rnnbench.training.plan import Plan
 from rnnbench.training.provenance import PeakMemory
 from rnnbench.training.replica import Replica
-from rnnbench.training.replicas import train_replicas
-from rnnbench.training.stacked_data import StackedBatch
-from rnnbench.training.stacked_model import StackedModel
+from rnnbench.training.replicas import kind_of, train_replicas
 from rnnbench.training.stacked_optimizers import why_not_stacked
 
 # What members of a group may differ in, beside their schedules and the numbers of their optimisers.
-OWN = {"trainer": ("clip_norm", "clip_value", "weight_noise", "patience", "min_delta", "select")}
-OWN_OF_CELL = ("forget_bias",)  # read when weights are first drawn, and never again
+OWN = ("clip_norm", "clip_value", "weight_noise", "patience", "min_delta", "select")  # of the trainer
+RATES = ("dropout", "variational_dropout", "recurrent_dropout", "zoneout", "weight_dropout")  # above 0
+START = ("init", "t_max")  # how weights are first drawn
+START_OF_CELL = ("forget_bias", "gate_bias", "transform_bias", "scale", "largest")
+START_OF_CELL += ("dt_min", "dt_max", "r_min", "r_max", "max_phase")
 LARGEST = 32  # runs that `auto` puts into one group
 
 Report = Callable[[Plan, str, "dict[str, Any] | None", str], None]
@@ -68,17 +70,24 @@ def _most(replicas: Any) -> int:
 def _shape(plan: Plan) -> str:
     """What must be equal in a group."""
     config = copy.deepcopy({k: v for k, v in plan.config.items() if k not in ("seed", "scheduler", "budget")})
-    for group, keys in OWN.items():
-        for key in keys:
-            config[group].pop(key)
+    for key in OWN:
+        config["trainer"].pop(key)
     optimizer = config["optimizer"]
     for key in [k for k, v in optimizer.items() if k == "betas" or _is_number(v)]:
         optimizer.pop(key)
-    cell = config["model"].get("cell")
-    for key in OWN_OF_CELL:
-        if isinstance(cell, dict):
+    if isinstance(cell := config["model"].get("cell"), dict):
+        model = config["model"]
+        model |= {key: _drops(model[key]) for key in RATES if key in model}
+        for key in START:
+            model.pop(key, None)
+        for key in START_OF_CELL:
             cell.pop(key, None)
     return json.dumps([config, plan.engine, plan.versions], sort_keys=True, default=str)
+
+
+def _drops(rate: Any) -> Any:
+    """Where something is dropped, whatever the rate."""
+    return {name: _drops(own) for name, own in rate.items()} if isinstance(rate, dict) else bool(rate)
 
 
 def _is_number(value: Any) -> bool:
@@ -87,14 +96,12 @@ def _is_number(value: Any) -> bool:
 
 def why_alone(plan: Plan) -> str | None:
     """What keeps a run from being trained together with others, in one line; None if nothing does."""
-    trainer, model = plan.config["trainer"], plan.config["model"]
+    trainer = plan.config["trainer"]
     if plan.engine == "torch":
         return f"{plan.job.model} is not made of our cells"
     task = plan.task
     if task.encoder or task.composition or task.pooling == "attention" or plan.dataset.spec.carries_state:
         return f"models of {task.name} on {plan.dataset.name} are more than a backbone and a linear head"
-    if model.get("bidirectional"):
-        return "bidirectional layers run alone"
     if trainer["precision"] not in ("32", "64"):
         return f"trainer.precision={trainer['precision']}"
     if trainer["accelerator"] != "cpu" and (trainer["accelerator"] != "auto" or torch.cuda.is_available()):
@@ -103,38 +110,18 @@ def why_alone(plan: Plan) -> str | None:
         return "several devices"
     if plan.config["debug"]["detect_anomaly"]:
         return "debug.detect_anomaly"
-    if plan.task.augments:
+    if task.augments:
         return "task.augment"
-    return why_not_stacked(plan.optimizer([nn.Parameter(torch.zeros(1))])) or _trial(plan)
-
-
-def _trial(plan: Plan) -> str | None:
-    """Run the model alone and twice side by side on a few numbers: whether that works, and gives the same."""
-    spec = plan.dataset.spec
-    model = build_model(plan.backbone, spec, plan.task).train()
-    if type(model) is not SequenceModel:
-        return f"{type(model).__name__} is composed of steps of its own"
-    x_BTI = torch.randn(2, 4, spec.input_size, generator=torch.Generator().manual_seed(0))
-    lengths_B = torch.tensor([4, 3])
-    random = torch.get_rng_state()
-    alone = model(x_BTI, lengths_B)
-    if not torch.equal(random, torch.get_rng_state()):
-        torch.set_rng_state(random)
-        return f"{plan.job.model} draws random numbers in its steps (dropout)"
-    try:
-        stack = StackedModel([model, copy.deepcopy(model)], plan.task, spec.per_step)
-        twice = x_BTI.expand(2, -1, -1, -1)
-        batch = StackedBatch(twice, x_BTI, lengths_B.expand(2, -1), lengths_B, None, [2, 2])
-        outputs = stack.outputs(batch)
-        stack.gradient(outputs.square().flatten(1).sum(1))
-    except (RuntimeError, NotImplementedError, ValueError) as error:
-        return f"{plan.job.model} cannot be batched: {' '.join(str(error).split())[:120]}"
-    same = torch.allclose(outputs[1], alone, rtol=1e-3, atol=1e-4)
-    return None if same else f"{plan.job.model} gives other numbers side by side"
+    composed = build_model(plan.backbone, plan.dataset.spec, task, device="meta")
+    if type(composed) is not SequenceModel:
+        return f"{type(composed).__name__} is composed of steps of its own"
+    return why_not_stacked(plan.optimizer([nn.Parameter(torch.zeros(1))]))
 
 
 def run_group(plans: Sequence[Plan], stop: StopFlag, report: Report) -> None:
     """Train runs of one group to their records; each has its own lock, files, failure and end.
+
+    Where ``replicas_max_memory`` does not hold all of them, some wait until others have ended.
 
     Args:
         plans: one group of ``group_plans``.
@@ -144,15 +131,22 @@ def run_group(plans: Sequence[Plan], stop: StopFlag, report: Report) -> None:
     Raises:
         Interrupted: every run's state is saved.
     """
+    rest = list(plans)
+    while rest:
+        rest = _run_some(rest, stop, report)
+
+
+def _run_some(plans: Sequence[Plan], stop: StopFlag, report: Report) -> list[Plan]:
+    """Train as many as fit; those that are left."""
     memory = PeakMemory()
     with ExitStack() as locks:
-        replicas = _open(plans, locks, stop, report)
+        replicas, left = _open_some(plans, locks, stop, report)
         share = max(len(replicas), 1)
 
         def finish(replica: Replica, diverged: bool) -> None:
             peak = memory.bytes()
             try:
-                record = replica.finish(diverged, None if peak is None else peak // share)
+                record = replica.finish(diverged, None if peak is None else peak // share, share)
             except Exception as error:
                 _fail(replica.plan, error, report)
             else:
@@ -161,6 +155,44 @@ def run_group(plans: Sequence[Plan], stop: StopFlag, report: Report) -> None:
         for position in sorted({replica.position for replica in replicas}):
             together = [replica for replica in replicas if replica.position == position]
             _train(together, stop, finish, report)
+    return left
+
+
+def _open_some(
+    plans: Sequence[Plan], locks: ExitStack, stop: StopFlag, report: Report
+) -> tuple[list[Replica], list[Plan]]:
+    """The runs that can start, as many as memory allows, each behind its lock; data from files are loaded once."""
+    replicas: list[Replica] = []
+    most = len(plans)
+    for i, plan in enumerate(plans):
+        if len(replicas) == most:
+            limit = plan.config["replicas_max_memory"]
+            print(f"together: {most} at once, within replicas_max_memory={limit} MiB", flush=True)
+            return replicas, list(plans[i:])
+        stop.check()
+        published = bool(plan.dataset.fingerprint())  # the seed changes nothing in files
+        shared = replicas[0].parts.data.splits if published and replicas else None
+        replica = _open(plan, shared, locks, report)
+        if replica is not None:
+            replicas.append(replica)
+            if len(replicas) == 1 and len(plans) > 1:
+                limit = plan.config["replicas_max_memory"] * 2**20
+                most = members_within(limit, replica, kind_of(replica), published)
+    return replicas, []
+
+
+def _open(plan: Plan, shared: Splits | None, locks: ExitStack, report: Report) -> Replica | None:
+    directory = RunDirectory(plan.path)
+    try:
+        locks.enter_context(directory.lock())
+        if (record := directory.result()) is None:
+            return Replica(plan, shared)
+        report(plan, record["status"], record, "")
+    except RunBusy as busy:
+        report(plan, "running", None, str(busy))
+    except Exception as error:
+        _fail(plan, error, report)
+    return None
 
 
 def _train(replicas: list[Replica], stop: StopFlag, finish: Any, report: Report) -> None:
@@ -180,32 +212,6 @@ def _train(replicas: list[Replica], stop: StopFlag, finish: Any, report: Report)
         for replica in replicas:
             if replica not in ended:
                 replica.close()
-
-
-def _open(plans: Sequence[Plan], locks: ExitStack, stop: StopFlag, report: Report) -> list[Replica]:
-    """The runs that can start, each behind its lock; data from files are loaded once."""
-    replicas: list[Replica] = []
-    shared: Splits | None = None
-    for plan in plans:
-        directory = RunDirectory(plan.path)
-        stop.check()
-        try:
-            locks.enter_context(directory.lock())
-            record = directory.result()
-            if record is not None:
-                report(plan, record["status"], record, "")
-                continue
-            replica = Replica(plan, shared)
-        except RunBusy as busy:
-            report(plan, "running", None, str(busy))
-            continue
-        except Exception as error:
-            _fail(plan, error, report)
-            continue
-        if plan.dataset.fingerprint():  # published files: the seed changes nothing in them
-            shared = replica.parts.data.splits
-        replicas.append(replica)
-    return replicas
 
 
 def _fail(plan: Plan, error: Exception, report: Report) -> None:

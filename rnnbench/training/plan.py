@@ -29,7 +29,7 @@ from rnnbench.training.explain import full_key
 
 # Where files lie and how many sequences are scored at once changes no result.
 NOT_SCIENCE = {"data_dir", "path", "valid_path", "test_path", "eval_batch_size"}
-TYPED = {"trainer": schema.Trainer, "debug": schema.Debug}
+TYPED = {"trainer": schema.Trainer, "debug": schema.Debug, "success": schema.Success}
 HEAD = ("dataset", "model", "parameters", "seed")
 
 
@@ -95,6 +95,7 @@ def make_plan(cfg: DictConfig, overrides: Sequence[str] = ()) -> Plan:
     model = _meta(backbone, dataset, task, "model")
     optimizer, scheduler = _optimizer(config, model)
     _check_devices(config, dataset)
+    _check_success(config, task)
     engine = _engine(model.backbone, config)
     versions = _versions(config)
     science = _science(config, dataset, engine, versions)
@@ -198,6 +199,22 @@ def _check_devices(config: dict[str, Any], dataset: Any) -> None:
         raise Problems([line])
 
 
+def _check_success(config: dict[str, Any], task: Any) -> None:
+    """Options of the criterion that need each other."""
+    chosen = config["success"]
+    lines = []
+    if chosen["metric"] is not None and chosen["metric"] not in task.modes:
+        lines.append(f"success.metric={chosen['metric']}: {config['task']['name']} has {', '.join(task.modes)}")
+    if (chosen["metric"] is None) != (chosen["threshold"] is None):
+        lines.append("success.metric and success.threshold need each other: set both, or none")
+    if chosen["mean"] is not None and chosen["error"] is None:
+        lines.append(f"success.mean={chosen['mean']}: is of errors, set success.error too")
+    if chosen["error"] is not None and config["trainer"]["devices"] not in (1, "1", "auto"):
+        lines.append("success.error: sequences are judged in one process, set trainer.devices=1")
+    if lines:
+        raise Problems(lines)
+
+
 def _try_schedule(schedule: Any, target: str) -> None:
     """One step, because some schedules meet a bad argument only there."""
     from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -227,6 +244,8 @@ def _science(config: dict[str, Any], dataset: Any, engine: str, versions: dict[s
         fields = {f.name: f.default for f in dataclasses.fields(cls) if f.metadata["science"]}
         kept[name] = without_defaults({k: config[name][k] for k in fields}, fields)
     kept["task"].get("encoder", {}).pop("vectors", None)  # the file's sum counts
+    if not kept["success"]:  # as in the identities of before it came
+        kept.pop("success")
     kept |= {"seed": config["seed"], "engine": engine, "versions": versions, "data": _data(config, dataset)}
     if config["init_from"] is not None:
         kept["init_from"] = start_weights(config["init_from"])[1]
@@ -281,7 +300,10 @@ def start_weights(run: str) -> tuple[Path, str]:
 
 def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
     """A flat view for tables and TensorBoard: values alone, without classes and what cannot change a result."""
-    kept = {k: v for k, v in config.items() if k not in ("paths", "logger", "dry_run", "threads", "replicas", "budget")}
+    left_out = {"paths", "logger", "dry_run", "threads", "replicas", "replicas_max_memory", "budget"}
+    if not any(config["success"][k] for k in ("error", "metric")):
+        left_out.add("success")
+    kept = {k: v for k, v in config.items() if k not in left_out}
     idle = {
         f"{name}.{f.name}" for name, cls in TYPED.items() for f in dataclasses.fields(cls) if not f.metadata["science"]
     }

@@ -121,6 +121,13 @@ class Replica:
             setattr(progress.total, name, batches if validated else 0)
         progress.is_last_batch = ever
 
+    def advance(self, sequences: int, errors: list[float]) -> None:
+        """Count a step; ``errors`` of its sequences are for the criterion."""
+        self.step, self.batches = self.step + 1, self.batches + 1
+        self.module.sequences += sequences
+        if self.module.criterion is not None:
+            self.module.criterion.trained(sequences, errors)
+
     def end_epoch(self, validated: bool) -> None:
         """Close the epoch, whose batches are all done, as the trainer would: series, schedule, selection, files."""
         if validated:
@@ -148,10 +155,10 @@ class Replica:
         for p in self.module.parameters():
             p.data = p.detach().clone()
 
-    def finish(self, diverged: bool, memory: int | None) -> dict[str, Any]:
-        """Score, and write the record."""
+    def finish(self, diverged: bool, memory: int | None, replicas: int) -> dict[str, Any]:
+        """Score, and write the record: ``memory`` is its part of its group's bytes, ``replicas`` the group's size."""
         self.spend(0.0, training=False)  # the clock ran while others were scored
-        record = conclude(self.plan, self.directory, self.parts, self.attempts, lambda: memory, diverged)
+        record = conclude(self.plan, self.directory, self.parts, self.attempts, lambda: memory, diverged, replicas)
         self.close()
         self.directory.write_result(record)
         return record

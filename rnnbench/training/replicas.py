@@ -8,9 +8,11 @@ Shape suffixes: M runs, P all trainable weights of a run in a row.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import Any
 
 import torch
@@ -21,8 +23,10 @@ from rnnbench.training.callbacks import Interrupted, StopFlag
 from rnnbench.training.replica import Replica
 from rnnbench.training.stacked_data import StackedSequences
 from rnnbench.training.stacked_metrics import StackedMetrics
-from rnnbench.training.stacked_model import Scores, StackedModel
+from rnnbench.training.stacked_model import InTurn, SideBySide, StackedModel, stands_side_by_side
 from rnnbench.training.stacked_optimizers import StackedOptimizer
+
+SCORED = 128  # sequences of a run that are scored at once at least: on small batches most time is not arithmetic
 
 Finish = Callable[[Replica, bool], None]
 
@@ -55,6 +59,13 @@ def train_replicas(replicas: Sequence[Replica], stop: StopFlag, finish: Finish) 
         raise
 
 
+def kind_of(first: Replica) -> type[StackedModel]:
+    """How the models of a group like ``first`` are run."""
+    splits = first.parts.data.splits
+    ragged = splits.train.lengths is not None or splits.valid.lengths is not None
+    return SideBySide if not ragged and stands_side_by_side(first.plan) else InTurn
+
+
 class _Group:
     """The runs still in training, and the tensors they share.
 
@@ -79,13 +90,16 @@ class _Group:
             StackedSequences([getattr(own, name) for own in splits], self.per_step, dtype)
             for name in ("train", "valid")
         )
+        self.kind = kind_of(replicas[0])
         self.clock = time.perf_counter()
         self._stack()
 
     def _stack(self) -> None:
         """Put the weights and sums of the runs side by side."""
         modules: list[Any] = [replica.module for replica in self.replicas]
-        self.model = StackedModel([m.model for m in modules], self.task, self.per_step)
+        noise = [m.weight_noise for m in modules]
+        judged = [split for split in ("train", "valid") if modules[0].criterion and modules[0].criterion.sees(split)]
+        self.model = self.kind([m.model for m in modules], self.task, self.per_step, noise, judged)
         self.optimizer = StackedOptimizer([r.optimizer for r in self.replicas], self.model.weights_MP)
         self.loss_sum_M = torch.stack([m.loss_sum for m in modules])
         self.norm_sum_M = torch.stack([m.grad_norm_sum for m in modules])
@@ -94,7 +108,6 @@ class _Group:
         like = self.model.weights_MP.detach()
         self.clip_norm_M = _column(like, [m.clip_norm for m in modules])[:, 0]
         self.clip_value_M1 = _column(like, [m.clip_value for m in modules])
-        self.deviations = [m.weight_noise for m in modules]
 
     # --- an epoch
 
@@ -109,6 +122,9 @@ class _Group:
                 return
             if self.replicas[0].step >= self.max_steps:
                 break
+        self._close_epoch()
+
+    def _close_epoch(self) -> None:
         self.export()
         self._charge(training=True)
         validated = (self.replicas[0].epoch + 1) % self.validate_every == 0
@@ -130,24 +146,35 @@ class _Group:
             self.norm_sum_M = torch.stack([m.grad_norm_sum for m in modules])
 
     def _step(self, indices: Sequence[Tensor]) -> None:
-        batch = self.train.batch(self.rows, indices)
-        self.model.template.train()
-        scores = self.model.scores(batch, self._noise())
-        loss_M = scores.mean_M()
-        grad_MP = self.model.gradient(loss_M)
-        norm_M = self.model.norms(grad_MP)
+        seeds = [derive(replica.plan.config["seed"], "step", replica.step) for replica in self.replicas]
+        found = self.model.train(self.train, self.rows, indices, seeds)
+        norm_M = found.grad_MP.norm(dim=1)
         self.norm_sum_M = self.norm_sum_M + norm_M
-        self.loss_sum_M = self.loss_sum_M + loss_M.detach()
-        self.train_metrics.add(scores)
+        self.loss_sum_M = self.loss_sum_M + found.loss_M
+        self.train_metrics.add(found.scores)
         self.steps_M1 += 1
-        self.optimizer.step(self._clipped(grad_MP, norm_M), self.steps_M1)
-        for replica, sequences in zip(self.replicas, batch.sequences):
-            replica.step, replica.batches = replica.step + 1, replica.batches + 1
-            replica.module.sequences += sequences
+        self.optimizer.step(self._clipped(found.grad_MP, norm_M), self.steps_M1)
+        errors = found.scores.errors or [[]] * len(indices)
+        for replica, rows, own in zip(self.replicas, indices, errors):
+            replica.advance(len(rows), own)
         finite_M = self.loss_sum_M.isfinite()
         if not finite_M.all():
             self.export()
             self._leave((~finite_M).tolist(), diverged=True)
+        succeeded = [replica.module.succeeded for replica in self.replicas]
+        if any(succeeded):
+            self._succeed(succeeded)
+
+    def _succeed(self, which: Sequence[bool]) -> None:
+        """Runs whose criterion holds end their epoch here, as a group of their own."""
+        self.export()
+        self._charge(training=True)
+        ahead = copy.copy(self)
+        ahead.replicas, ahead.rows = _chosen(self.replicas, which), _chosen(self.rows, which)
+        ahead._stack()
+        self._keep([not goes for goes in which])
+        ahead._close_epoch()
+        self.clock = time.perf_counter()
 
     def _clipped(self, grad_MP: Tensor, norm_M: Tensor) -> Tensor:
         if self.clip_norm_M.isfinite().any():
@@ -156,21 +183,20 @@ class _Group:
             grad_MP = grad_MP.clamp(-self.clip_value_M1, self.clip_value_M1)
         return grad_MP
 
-    def _noise(self) -> Tensor | None:
-        if not any(self.deviations):
-            return None
-        seeds = [derive(r.plan.config["seed"], "step", r.step) for r in self.replicas]
-        return self.model.noise(seeds, self.deviations)
-
-    @torch.no_grad()
     def _validate(self) -> None:
-        self.model.template.eval()
         metrics = StackedMetrics(self.task, [replica.module.valid_metrics for replica in self.replicas])
         orders = [r.parts.data.val_dataloader().sampler.batches()[: self.limit] for r in self.replicas]
-        for i in range(max(map(len, orders))):
-            scores: Scores = self.model.scores(self.valid.batch(self.rows, [order[i] for order in orders]))
+        for some in self._portions(len(orders[0])):
+            scores = self.model.score(self.valid, self.rows, [torch.cat(order[some]) for order in orders])
             metrics.add(scores)
+            for replica, errors in zip(self.replicas, scores.errors or ()):
+                replica.module.valid_errors += errors
         metrics.flush()
+
+    def _portions(self, batches: int) -> list[slice]:
+        """Batches of validation that are scored at once."""
+        size = max(1, SCORED // self.replicas[0].plan.dataset.eval_batch_size)
+        return [slice(i, i + size) for i in range(0, batches, size)]
 
     # --- accounts
 
@@ -193,16 +219,22 @@ class _Group:
 
     def _leave(self, which: Sequence[bool], diverged: bool) -> None:
         self._charge(training=diverged)
-        leaving = [replica for replica, goes in zip(self.replicas, which) if goes]
-        stay = [i for i, goes in enumerate(which) if not goes]
+        leaving = _chosen(self.replicas, which)
         for replica in leaving:
             replica.leave()
-        self.replicas, self.rows = [self.replicas[i] for i in stay], [self.rows[i] for i in stay]
-        if stay:
-            self._stack()
+        self._keep([not goes for goes in which])
         for replica in leaving:
             self.finish(replica, diverged)
         self.clock = time.perf_counter()
+
+    def _keep(self, which: Sequence[bool]) -> None:
+        self.replicas, self.rows = _chosen(self.replicas, which), _chosen(self.rows, which)
+        if self.replicas:
+            self._stack()
+
+
+def _chosen(items: Sequence[Any], which: Sequence[bool]) -> list[Any]:
+    return list(compress(items, which))
 
 
 def _column(like: Tensor, values: Sequence[Any]) -> Tensor:

@@ -27,6 +27,7 @@ from rnnbench.records.events import write_hparams_session
 from rnnbench.records.record import SCHEMA
 from rnnbench.records.store import RunDirectory, read_json, write_json
 from rnnbench.tasks.module import Diverged, SequenceModule, evaluate
+from rnnbench.tasks.success import METRIC, Criterion
 from rnnbench.tasks.task import constant_outputs
 from rnnbench.training.callbacks import ExactResume, Interrupted, Selection, StopFlag
 from rnnbench.training.devices import followers, quiet
@@ -85,13 +86,30 @@ def conclude(
     attempts: int,
     memory: Callable[[], int | None],
     diverged: bool,
+    replicas: int = 1,
 ) -> dict[str, Any]:
-    """Score the weights that count; the record of a run that has been trained. ``memory`` tells its peak."""
+    """Score the weights that count; the record of a run that has been trained.
+
+    Args:
+        plan: of the run.
+        directory: of the run.
+        parts: that trained it.
+        attempts: this one counted.
+        memory: tells its peak.
+        diverged: whether the loss was no longer a number.
+        replicas: runs that were trained as one program, this one counted.
+    """
     parts.data.trainer = None  # from here on this process measures alone, on whole batches
     metrics = {} if diverged else _score(parts.module, parts.data, directory, plan.config["debug"]["limit_batches"])
+    success, modes = {}, {}
+    if parts.module.criterion is not None:
+        success, modes = {"success": parts.module.criterion.result()}, {METRIC: "min"}
+        metrics.setdefault("train", {})[METRIC] = parts.module.criterion.reached
     record = {
         **_identification(plan),
         **_outcome(plan, parts.module, parts.selection),
+        **success,
+        "metric_modes": {"loss": "min", **plan.task.modes, **modes},
         "status": "diverged" if diverged else "finished",
         "metrics": metrics,
         "baseline": _baseline(plan, parts.module, parts.data),
@@ -99,6 +117,7 @@ def conclude(
         "peak_memory_bytes": memory(),
         "attempts": attempts,
         "hardware": device_name(parts.trainer.strategy.root_device),
+        "replicas": replicas,
     }
     if plan.config["logger"]["plots"] and not diverged and isinstance(plan.dataset, TimeSeries):
         draw_forecast(plan, parts.module, parts.data, directory.path, record["selection"]["step"])
@@ -126,7 +145,6 @@ def _identification(plan: Plan) -> dict[str, Any]:
         "engine": plan.engine,
         "precision": config["trainer"]["precision"],
         "hidden_size": config["model"].get("hidden_size"),
-        "metric_modes": {"loss": "min", **plan.task.modes},
         "primary_metric": plan.task.primary,
         "parameters": plan.parameters,
         "state_size": plan.state_size,
@@ -250,6 +268,7 @@ def build_module(plan: Plan) -> SequenceModule:
         clip_norm=trainer["clip_norm"],
         clip_value=trainer["clip_value"],
         weight_noise=trainer["weight_noise"],
+        criterion=_criterion(plan),
     )
     if trainer["precision"] == "64":
         module.double()  # Lightning would do so only after it has put a checkpoint's weights into single precision
@@ -279,6 +298,12 @@ def _read_vectors(plan: Plan, module: SequenceModule, artifacts: dict[str, Any])
         raise UserError(f"task.encoder.vectors={error}") from error
     print(f"{path}: vectors for {coverage:.1%} of the {len(artifacts['words'])} words of the vocabulary", flush=True)
     return coverage
+
+
+def _criterion(plan: Plan) -> Criterion | None:
+    settings = plan.config["success"]
+    chosen = settings["error"] is not None or settings["metric"] is not None
+    return Criterion(**settings, modes=plan.task.modes) if chosen else None
 
 
 def load_weights(module: SequenceModule, checkpoint: Path) -> None:

@@ -6,11 +6,14 @@ Shape suffixes: M runs, B batch, T time, I features, R rows of all runs' batches
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 from rnnbench.data.dataset import Sequences
 from rnnbench.data.spec import Batch
@@ -18,63 +21,72 @@ from rnnbench.data.spec import Batch
 
 @dataclass(frozen=True)
 class StackedBatch:
-    """A mini-batch of every run.
+    """A mini-batch of every run, of sequences of one length.
 
     Attributes:
-        inputs_MBTI: inputs, zero beyond each sequence's length; rows sorted by decreasing length where these differ.
+        inputs_MBTI: inputs.
         targets: as in ``Batch``, with a leading dimension M.
-        lengths_MB: own steps of each sequence, int64; None when every sequence fills T.
-        union_B: the largest of the runs' b-th lengths: the steps that all runs compute in row b.
         scored: bool, ``(M, B)``, or ``(M, B, T)`` for per-step targets: what counts. None: everything.
-        sequences: real sequences in each run's batch.
+        sizes: sequences of each run's batch; the rows beyond them are copies that do not count.
     """
 
     inputs_MBTI: Tensor
     targets: Tensor
-    lengths_MB: Tensor | None
-    union_B: Tensor | None
     scored: Tensor | None
-    sequences: list[int]
+    sizes: list[int]
 
 
 class StackedSequences:
     """A split of M runs. Data that the runs share are held once."""
 
     def __init__(self, splits: Sequence[Sequences], per_step: bool, dtype: torch.dtype):
-        self.per_step, self.dtype = per_step, dtype
-        shared = all(split is splits[0] for split in splits)
-        self.sequences = splits[0] if shared else _joined(splits)
-        self.starts = [0 if shared else m * len(splits[0]) for m in range(len(splits))]
+        self.splits, self.per_step, self.dtype = splits, per_step, dtype
+        self.shared = all(split is splits[0] for split in splits)
 
-    def batch(self, runs: Sequence[int], indices: Sequence[Tensor]) -> StackedBatch:
-        """The sequences ``indices[i]`` of the run ``runs[i]``, each index counted within its own split."""
+    @property
+    def ragged(self) -> bool:
+        """Whether sequences differ in length."""
+        return self.splits[0].lengths is not None
+
+    @cached_property
+    def _joined(self) -> Sequences:
+        """The splits of all runs as one: a batch of all is then one gather."""
+        return self.splits[0] if self.shared else _joined(self.splits)
+
+    def batch(self, run: int, rows: Tensor) -> Batch:
+        """The sequences at ``rows`` of a run's own split."""
+        return self._typed(self.splits[run].batch(rows))
+
+    def packed(self, run: int, rows: Tensor) -> tuple[PackedSequence, Tensor, Tensor | None]:
+        """A batch of one run without padding, see ``Sequences.packed``."""
+        inputs, targets, mask = self.splits[run].packed(rows)
+        if self.dtype is torch.float32:
+            return inputs, targets, mask
+        return inputs.to(self.dtype), targets.to(self.dtype) if targets.is_floating_point() else targets, mask
+
+    def stacked(self, runs: Sequence[int], indices: Sequence[Tensor]) -> StackedBatch:
+        """Sequences ``indices[i]`` of the run ``runs[i]`` as one batch, where all are equally long."""
         sizes = [len(rows) for rows in indices]
-        B = max(sizes)
-        rows = [self._sorted(rows + self.starts[m]) for m, rows in zip(runs, indices)]
-        # a run whose batch is smaller repeats its last, shortest sequence, which then does not count
-        rows_R = torch.cat([r if len(r) == B else torch.cat([r, r[-1:].expand(B - len(r))]) for r in rows])
-        batch = self.sequences.batch(rows_R)
-        M = len(rows)
-        lengths_MB = None if batch.lengths_B is None else batch.lengths_B.view(M, B)
-        targets = batch.targets.to(self.dtype) if batch.targets.is_floating_point() else batch.targets
+        M, B = len(sizes), max(sizes)
+        starts = [0 if self.shared else m * len(self.splits[0]) for m in runs]
+        full = [rows if len(rows) == B else torch.cat([rows, rows[-1:].expand(B - len(rows))]) for rows in indices]
+        batch = self._typed(self._joined.batch(torch.cat([rows + start for rows, start in zip(full, starts)])))
         return StackedBatch(
-            inputs_MBTI=batch.inputs_BTI.to(self.dtype).unflatten(0, (M, B)),
-            targets=targets.unflatten(0, (M, B)),
-            lengths_MB=lengths_MB,
-            union_B=None if lengths_MB is None else lengths_MB.amax(0),
-            scored=self._scored(batch, torch.tensor(sizes), B),
-            sequences=sizes,
+            batch.inputs_BTI.unflatten(0, (M, B)),
+            batch.targets.unflatten(0, (M, B)),
+            self._scored(batch, torch.tensor(sizes), B),
+            sizes,
         )
 
-    def _sorted(self, rows: Tensor) -> Tensor:
-        lengths = self.sequences.lengths
-        return rows if lengths is None else rows[lengths[rows].argsort(descending=True, stable=True)]
+    def _typed(self, batch: Batch) -> Batch:
+        if self.dtype is torch.float32:
+            return batch
+        targets = batch.targets.to(self.dtype) if batch.targets.is_floating_point() else batch.targets
+        return replace(batch, inputs_BTI=batch.inputs_BTI.to(self.dtype), targets=targets)
 
     def _scored(self, batch: Batch, sizes_M: Tensor, B: int) -> Tensor | None:
         M = len(sizes_M)
-        fillers = bool((sizes_M < B).any())
-        own = batch.mask is not None or (self.per_step and batch.lengths_B is not None)
-        if not fillers and not own:
+        if batch.mask is None and not bool((sizes_M < B).any()):
             return None
         real_MB = torch.arange(B) < sizes_M[:, None]
         if self.per_step:
@@ -83,7 +95,7 @@ class StackedSequences:
 
 
 def _joined(splits: Sequence[Sequences]) -> Sequences:
-    def join(parts: list) -> Tensor | list[Tensor]:
+    def join(parts: list[Any]) -> Any:
         return torch.cat(parts) if isinstance(parts[0], Tensor) else list(chain.from_iterable(parts))
 
     masks = [split.mask for split in splits]

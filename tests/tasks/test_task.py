@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from rnnbench.data.spec import Batch
-from rnnbench.tasks import Regression
-from rnnbench.tasks.task import Task, constant_outputs, scored
+from rnnbench.tasks import Classification, Polyphonic, Regression
+from rnnbench.tasks.task import Task, constant_outputs, counted, scored, sequence_errors
 
 
 def test_scored_leaves_padding_out():
@@ -28,8 +28,28 @@ def test_constant_outputs_weigh_positions_not_batches():
     assert float(constant_outputs(Regression(), batches, per_step=False)) == 2.0
 
 
+def test_error_of_a_sequence_is_its_largest():
+    outputs = torch.tensor([[[1.0, 0.0], [0.0, 3.0]], [[0.0, -1.0], [9.0, 9.0]]])  # two sequences, two steps
+    batch = Batch(torch.zeros(2, 2, 1), torch.zeros(2, 2, 2), lengths_B=torch.tensor([2, 1]))
+    valid = counted(batch, per_step=True)
+    assert sequence_errors(Regression(), outputs, batch.targets, valid, per_step=True).tolist() == [3, 1]
+    rows = Batch(torch.zeros(2, 2, 1), torch.tensor([[1.0], [2.0]]), mask=torch.tensor([True, False]))
+    valid = counted(rows, per_step=False)
+    assert sequence_errors(Regression(), torch.zeros(2, 1), rows.targets, valid, per_step=False).tolist() == [1, 0]
+
+
+def test_errors_of_classes_are_of_probabilities():
+    log = torch.tensor([[0.7, 0.2, 0.1], [0.5, 0.25, 0.25]]).log()
+    assert Classification().errors(log, torch.tensor([0, 2])).tolist() == pytest.approx([0.3, 0.75])
+    one = torch.logit(torch.tensor([[0.9], [0.2]]))
+    assert Classification(loss="sigmoid").errors(one, torch.tensor([1, 1])).tolist() == pytest.approx([0.1, 0.8])
+    notes = torch.logit(torch.tensor([[0.9, 0.4]]))
+    assert Polyphonic().errors(notes, torch.tensor([[1.0, 0.0]])).tolist() == pytest.approx([0.4])
+
+
 def test_a_task_must_say_what_it_measures():
     task = Task("x")
-    for call in (lambda: task.losses(None, None), lambda: task.metrics(None), lambda: task.constant(None)):
+    calls = (lambda: task.losses(None, None), lambda: task.metrics(None), lambda: task.constant(None))
+    for call in (*calls, lambda: task.errors(None, None)):
         with pytest.raises(NotImplementedError, match="Task defines no"):
             call()

@@ -97,3 +97,33 @@ def test_compiled_code_is_for_full_precision_on_the_cpu(runs):
     assert runs.plan(*asked, "trainer.precision=bf16-mixed").engine == "loop"
     with pytest.raises(Problems, match=r"^model.engine=fused: runs on the CPU in 32 or 64 bits"):
         runs.plan(*asked, "model.engine=fused", "trainer.precision=bf16-mixed")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (["success.metric=f1", "success.threshold=1"], "success.metric=f1: regression has mse, mae"),
+        (["success.metric=mse"], "success.metric and success.threshold need each other"),
+        (["success.threshold=0.1"], "success.metric and success.threshold need each other"),
+        (["success.mean=0.1"], "success.mean=0.1: is of errors, set success.error too"),
+        (["success.error=0.1", "success.metric=mse", "success.threshold=1"], "exclude each other"),
+        (["success.error=0.1", "trainer.devices=2", "trainer.accelerator=cpu"], "set trainer.devices=1"),
+        (["success.error=-1"], "success.error=-1.0: must be greater than 0"),
+        (["success.split=test"], "success.split=test: no such choice"),
+        (["replicas_max_memory=0"], "replicas_max_memory=0: must be at least 1"),
+    ],
+    ids=str,
+)
+def test_criterion_that_cannot_be(runs, overrides, line):
+    with pytest.raises(Problems) as caught:
+        runs.plan(*overrides)
+    assert line in str(caught.value)
+
+
+def test_criterion_is_part_of_the_identity_and_its_absence_of_none(runs):
+    plain = runs.plan()
+    assert "success" not in plain.science
+    assert not [key for key in plain.job.hparams if key.startswith("success")]
+    chosen = runs.plan("success.error=0.1")
+    assert chosen.science["success"] == {"error": 0.1}
+    assert chosen.job.identity != plain.job.identity

@@ -1,5 +1,7 @@
 """Runs trained together against the same runs alone, through the ordinary path: every number and every file."""
 
+import dataclasses
+import inspect
 import json
 import math
 import signal
@@ -7,16 +9,17 @@ import signal
 import pytest
 import torch
 
+from rnnbench import cells
 from rnnbench.records.store import RunDirectory
 from rnnbench.training.callbacks import Interrupted, StopFlag
 from rnnbench.training.compose import Composer
-from rnnbench.training.grouping import group_plans, run_group
+from rnnbench.training.grouping import START_OF_CELL, group_plans, run_group
 from rnnbench.training.plan import make_plan
 from rnnbench.training.run import run
 
 BASE = ("trainer.precision=64", "model=gru")
 TIMES = {"sequences_per_second", "steps_per_second", "seconds", "train_seconds", "peak_memory_bytes", "attempts"}
-TIMES |= {"config", "overrides"}  # which name the folder
+TIMES |= {"config", "overrides", "replicas"}  # which name the folder, and how the run was trained
 
 
 class StopAfter(StopFlag):
@@ -78,6 +81,7 @@ def assert_same_files(runs, members, *overrides):
         assert_equal(*curves)
 
 
+RAGGED = "dataset.ragged=true"
 SETTINGS = {
     "rates": (["seed=0"], ["seed=1", "optimizer.lr=0.1"], ["seed=2", "optimizer.weight_decay=0.1"]),
     "sgd, plateau, clip, noise": (
@@ -89,9 +93,49 @@ SETTINGS = {
         [f"seed={i}", f"optimizer.lr={lr}", "trainer.patience=1", "trainer.max_epochs=8"]
         for i, lr in enumerate((1.0, 0.1, 0.001))
     ),
-    "ragged": tuple([f"seed={i}", "dataset.ragged=true", "trainer.weight_noise=0.05"] for i in range(3)),
+    "ragged": tuple([f"seed={i}", RAGGED, "trainer.weight_noise=0.05"] for i in range(3)),
     "lstm": (["model=lstm", "seed=0"], ["model=lstm", "model.cell.forget_bias=1.0", "scheduler=cosine"]),
     "steps": (["trainer.max_steps=7", "seed=0"], ["trainer.max_steps=7", "seed=1"]),
+    "dropout": tuple(
+        [f"seed={i}", "model.num_layers=2", f"model.dropout={p}", f"model.variational_dropout={p / 2}", RAGGED]
+        for i, p in enumerate((0.5, 0.2))
+    ),
+    "noise in the cell": tuple(
+        [f"seed={i}", f"model.recurrent_dropout={p}", f"model.zoneout={p / 2}", f"model.weight_dropout={p}"]
+        for i, p in enumerate((0.5, 0.2))
+    ),
+    "both directions": tuple([f"seed={i}", "model.bidirectional=true", RAGGED] for i in range(2)),
+    "starts": tuple([f"seed={i}", "model=lstm", "model.init=chrono", f"model.t_max={t}"] for i, t in enumerate((5, 9))),
+    "success": tuple(
+        [
+            f"seed={i}",
+            f"optimizer.lr={lr}",
+            "success.error=1.5",
+            "success.window=5",
+            "success.wrong=1",
+            "success.mean=1",
+        ]
+        for i, lr in enumerate((0.03, 0.01, 0.001, 0.1))
+    ),
+    "success, ragged": tuple(
+        [f"seed={i}", f"optimizer.lr={lr}", "success.error=2", "success.window=6", RAGGED]
+        for i, lr in enumerate((0.03, 0.01))
+    ),
+    "success on validation": tuple(
+        [
+            f"seed={i}",
+            "optimizer.lr=0.05",
+            "success.split=valid",
+            "success.error=3.5",
+            "success.wrong=2",
+            "trainer.max_epochs=6",
+        ]
+        for i in range(3)
+    ),
+    "success by a metric": tuple(
+        [f"seed={i}", "optimizer.lr=0.05", "success.metric=mse", "success.threshold=2.5", "trainer.max_epochs=6"]
+        for i in range(3)
+    ),
     "validated seldom": tuple([f"seed={i}", "trainer.validate_every=2", "optimizer=rmsprop"] for i in range(2)),
 }
 
@@ -152,8 +196,6 @@ def test_what_may_stand_in_one_group(runs):
     ("overrides", "reason"),
     [
         (["model=torch_gru"], "not made of our cells"),
-        (["model.num_layers=2", "model.dropout=0.5"], "draws random numbers"),
-        (["model.bidirectional=true"], "bidirectional"),
         (["+optimizer.amsgrad=true"], "amsgrad"),
         (["optimizer._target_=torch.optim.Adamax"], "no form for replicas"),
     ],
@@ -163,6 +205,31 @@ def test_what_runs_alone_says_why(runs, overrides, reason):
     groups, alone = group_plans([runs.plan(*overrides, f"seed={i}") for i in range(2)], "auto")
     assert [len(group) for group in groups] == [1, 1]
     assert [reason in said for said in alone] == [True]
+
+
+def test_what_changes_the_start_alone_is_read_by_nothing_else():
+    """Cells of a group are taken for equal but for these; so no method of a step may look at them."""
+    seen = set()
+    for cls in vars(cells).values():
+        if not (inspect.isclass(cls) and issubclass(cls, cells.Cell)):
+            continue
+        own = set(START_OF_CELL) & {field.name for field in dataclasses.fields(cls)}
+        seen |= own
+        for name, method in inspect.getmembers(cls, callable):
+            if own and name not in ("reset_parameters", "__post_init__") and hasattr(method, "__code__"):
+                code = inspect.unwrap(method).__code__
+                generated = code.co_filename.startswith("<")  # __init__, __eq__ and such of a dataclass
+                assert generated or not own & set(code.co_names), (cls.__name__, name)
+    assert seen == set(START_OF_CELL)
+
+
+def test_memory_limit_lets_some_wait(runs, capsys):
+    members = [[f"seed={i}", "replicas_max_memory=12"] for i in range(4)]
+    ours = together(runs, members)
+    out = capsys.readouterr().out
+    assert "at once, within replicas_max_memory=12 MiB" in out
+    assert {record["replicas"] for record in ours} < {1, 2, 3}
+    assert_equal(ours, one_by_one(runs, members))
 
 
 def test_failing_member_leaves_the_others(runs, monkeypatch, tmp_path):
@@ -203,12 +270,13 @@ def test_mistake_in_the_key_is_one_line(command, capsys):
 def test_200_steps_of_adding(runs, model):
     composer = Composer()
     members = [
-        (f"seed={i}", f"optimizer.lr={lr}", f"trainer.clip_norm={clip}")
-        for i, (lr, clip) in enumerate([(0.01, 1), (0.003, 0.1), (0.03, 5), (0.001, "null")])
+        (f"seed={i}", f"optimizer.lr={lr}", f"trainer.clip_norm={clip}", f"trainer.patience={patience}")
+        for i, (lr, clip, patience) in enumerate([(0.01, 1, "null"), (0.003, 0.1, 1), (0.3, 5, 1), (0.001, "null", 2)])
     ]
     common = ("dataset=adding", "dataset.length=30", "dataset.train_size=1000", "dataset.batch_size=20")
     common += (f"model={model}", "model.hidden_size=12", "trainer.precision=64", "trainer.max_epochs=4")
-    common += ("scheduler=cosine", "trainer.patience=1", "dataset.valid_size=50", "dataset.test_size=50")
+    common += ("scheduler=cosine", "dataset.valid_size=50", "dataset.test_size=50")
+    common += ("model.num_layers=2", "model.dropout=0.2", "model.variational_dropout=0.1", "model.zoneout=0.05")
 
     def plans(where):
         words = [[*common, *own, f"paths.runs_dir={runs.folder / where}"] for own in members]

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from rnnbench.records.identity import flatten
 from rnnbench.records.load import load_runs
 from rnnbench.records.record import Job
 from rnnbench.records.sweep import latest_sweep
@@ -118,6 +119,23 @@ def test_killed_a_dozen_times(runs, command, start, launcher):
     longer = ("trainer.max_epochs=20",)
     whole, killed = killed_sweep(runs, command, start, 12, 2, 8, *longer, *launcher)
     assert killed == whole
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_killed_group(runs, command, start):
+    words = ("replicas=auto", "trainer.precision=64", "optimizer.lr=0.1,0.01,0.001", "trainer.max_epochs=20")
+    (whole, _), (killed, _) = killed_sweep(runs, command, start, 12, 3, 8, *words)
+    assert whole.keys() == killed.keys()
+    for identity, record in whole.items():
+        ours, theirs = flatten(killed[identity]), flatten(record)
+        assert ours.keys() == theirs.keys()
+        for key in theirs.keys() - {"replicas"}:  # what went on together: those that stood at one place
+            value = theirs[key]
+            numbers = [x for x in (value if isinstance(value, list) else [value]) if isinstance(x, float)]
+            found = [x for x in (ours[key] if isinstance(ours[key], list) else [ours[key]]) if isinstance(x, float)]
+            assert found == pytest.approx(numbers, rel=1e-8), key
+            assert numbers or ours[key] == value, key
 
 
 def test_failing_job_leaves_the_others_and_is_tried_again(runs, command, monkeypatch, tmp_path, capsys):

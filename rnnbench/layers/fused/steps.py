@@ -50,26 +50,28 @@ class Steps:
     @cached_property
     def index(self) -> Tensor:
         """For each packed row its row in ``(T * B)``."""
-        t_N = torch.repeat_interleave(torch.arange(len(self.sizes)), torch.tensor(self.sizes))
-        offsets = torch.tensor([0, *accumulate(self.sizes)][: len(self.sizes)])
-        return t_N * self.batch + torch.arange(len(t_N)) - offsets[t_N]
+        return self._real_TB.flatten().nonzero()[:, 0]
 
     @cached_property
     def last(self) -> Tensor:
         """For each sequence the row in ``((T + 1) * B)`` of its state after the last step."""
-        return torch.tensor(self.lengths) * self.batch + torch.arange(self.batch)
+        return self.lengths_B * self.batch + torch.arange(self.batch)
 
     @cached_property
-    def lengths(self) -> list[int]:
-        """Steps of each sequence."""
-        return [sum(1 for size in self.sizes if size > b) for b in range(self.batch)]
+    def lengths_B(self) -> Tensor:
+        """Steps of each sequence, int64."""
+        return self._real_TB.sum(0)
+
+    @cached_property
+    def _real_TB(self) -> Tensor:
+        return torch.tensor(self.sizes)[:, None] > torch.arange(self.batch)
 
     def cuts(self, slices: int) -> Any:
         """First rows of ``slices`` parts of about equal work, and the end."""
         if self.full or slices == 1:
             bounds = [self.batch * i // slices for i in range(slices + 1)]
         else:
-            done = [0, *accumulate(self.lengths)]
+            done = [0, *accumulate(self.lengths_B.tolist())]
             bounds = [bisect_left(done, done[-1] * i / slices) for i in range(slices)] + [self.batch]
         return (ctypes.c_int64 * (slices + 1))(*bounds)
 
