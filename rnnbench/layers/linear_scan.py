@@ -31,9 +31,9 @@ def linear_scan(
         reverse: from the last step to the first.
         out_TBS: where the states go; a new tensor if None.
 
-    Without a compiler, short rows are run in C chunks at once: first every chunk from zero, for the state at its end and the product
-    of its factors; from these where each chunk starts; then every chunk once more from there. That is twice the
-    arithmetic in a C-th of the calls.
+    Without a compiler, short rows are run in C chunks at once: first every chunk from zero, for the state at its
+    end and the product of its factors; from these where each chunk starts; then every chunk once more from there.
+    That is twice the arithmetic in a C-th of the calls.
     """
     if out_TBS is None:
         out_TBS = torch.empty_like(b_TBS, memory_format=torch.contiguous_format)

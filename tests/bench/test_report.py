@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rnnbench.bench.cells import Result, Row
+from rnnbench.bench.cells import How, Result, Row
 from rnnbench.bench.contenders import Size
 from rnnbench.bench.report import as_csv, as_json, load, page, picture
 from rnnbench.errors import UserError
@@ -15,7 +15,7 @@ SIZE = Size(8, 60, 88, 36)
 
 
 def result(model="mgu", machine="A processor, 2 cores"):
-    found = Result(rounds=3, clock="cpu", machine=machine, gates={model: 2}, notes=["odd: not measured"])
+    found = Result({1: How("cpu", 3, (0.5, 2.0))}, machine=machine, gates={model: 2}, notes=["odd: not measured"])
     found.products[f"{model} {SIZE}"] = (6336, 2592)
     for mode, factor in (("forward", 1), ("training", 2)):
         for who, ms in (("fused", 1.5), ("scan", 3.0), ("torchrecurrent", 12), ("own lstm", 3), ("matrix", 20)):
@@ -75,11 +75,12 @@ def test_the_page():
     text = page(result(), "cells.png")
     assert "Machine: A processor, 2 cores." in text
     assert "(cells.png)" in text
-    assert "medians of 3 rounds" in text
+    assert "1 thread: time of the processor" in text
+    assert "3 rounds, load average 0.5 to 2." in " ".join(text.split())
     assert "### 8,60,88,36, 1 thread" in text
     share = f"{480 * (2 * 6336 + 3 * 2592) / 3e-3 / (2**30 / 40e-3):.0%}"
-    assert f"| mgu | fused | 1.50 | 3.00 | 1.00 | 1.00 | – | 8.00 | – | 1.00 | {share} |" in text.splitlines()
-    assert "| mgu | scan | 3.00 | 6.00 | 1.00 | 1.00 | – | 4.00 | – | – | – |" in text.splitlines()
+    assert f"| mgu | fused | 1.50 | 3.00 | 1.00 | 1.00 | – | 8.00 | – | 1.00 | – | – | {share} |" in text.splitlines()
+    assert "| mgu | scan | 3.00 | 6.00 | 1.00 | 1.00 | – | 4.00 | – | – | – | – | – |" in text.splitlines()
     assert "Geometric mean against torchrecurrent: 8.0." in text
     assert text.endswith("- odd: not measured\n")
 
