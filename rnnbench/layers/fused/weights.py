@@ -48,7 +48,9 @@ class Weights:
         self.vectors = tuple(program.vectors)
         used = [rows.name for rows in (*self.products.values(), *self.biases.values())]
         used += [rows.name for _, biases in self.shared for rows in biases]
-        self.names = tuple(dict.fromkeys([*(["weight_ih"] if self.shared else []), *used, *self.vectors]))
+        self.names: tuple[str, ...] = tuple(
+            dict.fromkeys([*(["weight_ih"] if self.shared else []), *used, *self.vectors])
+        )
 
     def _rows(self, name: str, bounds: tuple[int, int] | None) -> Rows:
         return Rows(name, None if bounds == (0, self.shapes[name][0]) else bounds)
