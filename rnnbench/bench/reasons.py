@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from rnnbench.bench.cells import LONG
-from rnnbench.bench.ratios import SLOWEST, Group, Ratios, name_of
+from rnnbench.bench.ratios import PER_GATE, SLOWEST, Group, Ratios, name_of
 
 SCAN = 10.0  # times as fast as the loop, wanted
+CLOSE = 0.95  # of what is wanted
 
 
 def reasons(ratios: Ratios) -> list[str]:
     """A line for each cause that explains a miss."""
     groups = [group for group in ratios.groups if group.size != LONG]
     slow = [group for group in groups if group.per_gate is not None and group.per_gate > SLOWEST]
-    return [line for line in (*_per_gate(slow), *_scan(ratios), *_lstm(groups)) if line]
+    return [line for line in (*_per_gate(slow), *_scan(ratios), _close(ratios), _lstm(groups)) if line]
 
 
 def _per_gate(slow: list[Group]) -> Iterable[str | None]:
@@ -62,8 +63,19 @@ def _scan(ratios: Ratios) -> Iterable[str | None]:
     )
 
 
-def _lstm(groups: list[Group]) -> Iterable[str | None]:
-    yield _line(
+def _close(ratios: Ratios) -> str | None:
+    near = [
+        f"{name} {value:.2f} of {least:g}"
+        for words, least, known in ratios.values()
+        for value, name in known
+        if words != PER_GATE and CLOSE * least <= value < least
+    ]
+    words = f"Others, within {1 - CLOSE:.0%} of what is wanted, as far apart as two measurements are under such a load"
+    return f"{words}: {'; '.join(near)}." if near else None
+
+
+def _lstm(groups: list[Group]) -> str | None:
+    return _line(
         "Own LSTM, the small layers: nn.LSTM is one call of oneDNN without Python, the own a fixed cost of so many ms",
         [group for group in groups if group.model == "lstm" and (group.speed("torch.nn") or 1) < 0.95],
         lambda group: f"{(group.seconds('call', 'training') or 0) * 1e3:.2f} of {(group.lstm or 0) * 1e3:.1f}",

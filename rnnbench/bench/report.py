@@ -11,7 +11,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from rnnbench.bench.cells import How, Result, Row
+from rnnbench.bench.cells import LONG, SIZES, How, Result, Row
 from rnnbench.bench.contenders import Size
 from rnnbench.bench.ratios import Group, Ratios, in_threads
 from rnnbench.bench.reasons import reasons
@@ -152,7 +152,7 @@ def _plain(row: Row) -> list[Any]:
 
 
 def load(paths: Sequence[Path]) -> Result:
-    """What ``as_json`` wrote, of several runs together.
+    """What ``as_json`` wrote, of several runs together; of a model measured twice at a size, what the first file says.
 
     Raises:
         UserError: for a file that is none, runs on two machines, or with as many threads but another clock or rounds.
@@ -169,14 +169,22 @@ def load(paths: Sequence[Path]) -> Result:
         if merged.machine != one.machine or any(_differ(merged.how.get(n, how), how) for n, how in one.how.items()):
             raise UserError(f"--read {path}: rounds, clock or machine differ from those of the files before it")
         merged.how |= {threads: how.beside(merged.how.get(threads, how)) for threads, how in one.how.items()}
-        merged.rows += one.rows
+        known = set(map(_group, merged.rows))
+        merged.rows += [row for row in one.rows if _group(row) not in known]
         merged.gates |= one.gates
         merged.products |= one.products
         merged.notes += [note for note in one.notes if note not in merged.notes]
     assert merged is not None
     measured = tuple(f"{row.model} ({row.size})" for row in merged.rows)
     merged.notes = [note for note in merged.notes if not note.startswith(measured)]
+    merged.rows.sort(key=_group)
     return merged
+
+
+def _group(row: Row) -> tuple[Any, ...]:
+    """What is measured together, in the order of the page."""
+    sizes = (*SIZES, LONG)
+    return row.threads, sizes.index(row.size) if row.size in sizes else len(sizes), row.size, row.model
 
 
 def _differ(one: How, other: How) -> bool:

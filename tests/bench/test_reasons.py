@@ -51,3 +51,12 @@ def test_the_own_lstm_behind_the_one_of_torch():
     found.rows = [Row(SMALL, 1, "lstm", who, "training", ms / 1e3) for who, ms in times.items()]
     (line,) = reasons(Ratios(found))
     assert line.endswith("lstm (8,60,88,36; 1 thread) 1.00 of 4.0.")
+
+
+def test_close_to_the_target():
+    found = Result({1: How("cpu", 3)}, gates={"gru": 3}, products={f"gru {SMALL}": (1000, 1000)})
+    times = {"fused": 1.0, "torch.nn": 2.9}
+    found.rows = [Row(SMALL, 1, "gru", who, "training", ms / 1e3) for who, ms in times.items()]
+    (line,) = reasons(Ratios(found))
+    assert line.startswith("Others, within 5% of what is wanted")
+    assert line.endswith("gru (8,60,88,36; 1 thread) 2.90 of 3.")

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,29 @@ def test_several_runs_make_one_page(tmp_path):
     assert both.gates == {"mgu": 2, "gru": 2}
     assert len(both.rows) == 20
     assert both.notes == ["odd: not measured"]
+
+
+def test_of_two_measurements_the_first_counts(tmp_path):
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    files[0].write_text(as_json(result()))
+    again = result()
+    again.rows = [replace(row, seconds=1.0) for row in again.rows]
+    files[1].write_text(as_json(again))
+    assert load(files).rows == result().rows
+
+
+def test_other_threads_may_have_another_clock(tmp_path):
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    two = result()
+    two.how = {2: How("wall", 9, (1.0, 3.0))}
+    two.rows = [replace(row, threads=2) for row in two.rows]
+    for file, one in zip(files, (two, result())):
+        file.write_text(as_json(one))
+    both = load(files)
+    assert both.how == {1: How("cpu", 3, (0.5, 2.0)), 2: How("wall", 9, (1.0, 3.0))}
+    assert [row.threads for row in both.rows] == [1] * 10 + [2] * 10
+    text = " ".join(page(both).split())
+    assert "2 threads: wall time, in which other work on the machine counts; 9 rounds, load average 1 to 3." in text
 
 
 def test_what_another_run_measured_was_not_left_out(tmp_path):
