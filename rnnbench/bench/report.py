@@ -63,9 +63,21 @@ def page(result: Result, picture: str | None = None) -> str:
         mean = ratios.mean("torchrecurrent", size, threads)
         if mean is not None:
             parts.append(f"Geometric mean against torchrecurrent: {mean:.1f}.\n")
-    if result.notes:
-        parts += ["## Left out\n", _list(_gathered(result.notes))]
+    if left := [*_gathered(result.notes), *_elsewhere(ratios, result.notes)]:
+        parts += ["## Left out\n", _list(left)]
     return "\n".join(parts)
+
+
+def _elsewhere(ratios: Ratios, notes: Sequence[str]) -> list[str]:
+    """Models that a table lacks without a note of the measurement: nobody asked for them at that size."""
+    every = sorted({group.model for group in ratios.groups})
+    noted = {tuple(note.split(")")[0].split(" (")) for note in notes}
+    lines = []
+    for threads, size in dict.fromkeys((group.threads, group.size) for group in ratios.groups if group.size != LONG):
+        here = {group.model for group in ratios.groups if (group.threads, group.size) == (threads, size)}
+        absent = ", ".join(name for name in every if name not in here and (name, str(size)) not in noted)
+        lines += [f"{absent} ({size}; {in_threads(threads)}): measured elsewhere only"] if absent else []
+    return lines
 
 
 def _list(lines: Sequence[str]) -> str:

@@ -115,6 +115,15 @@ def test_what_was_left_out_for_one_reason_is_one_line():
     assert page(found).endswith("## Left out\n\n- gru, rnn (1,1,1,1): not measured: 3 s were over\n")
 
 
+def test_a_model_that_a_table_lacks_is_named():
+    found = result()
+    found.rows += [replace(row, size=Size(1, 2, 3, 4), model="gru") for row in found.rows]
+    found.products[f"gru {Size(1, 2, 3, 4)}"] = (1, 1)
+    found.notes = ["mgu (1,2,3,4): not measured: 3 s were over"]
+    left = page(found).split("## Left out\n\n")[1]
+    assert left == f"- {found.notes[0]}\n- gru (8,60,88,36; 1 thread): measured elsewhere only\n"
+
+
 def test_the_picture_is_a_png(tmp_path):
     picture(result(), tmp_path / "deep" / "cells.png")
     assert (tmp_path / "deep" / "cells.png").read_bytes()[:4] == b"\x89PNG"
