@@ -7,6 +7,7 @@ machine's mood; what counts are ratios of their medians.
 from __future__ import annotations
 
 import math
+import os
 import statistics
 import time
 import warnings
@@ -38,6 +39,8 @@ SIZES = tuple(
 SMALL = SIZES[:2]
 LONG = Size(8, 2048, 128, 128)  # for cells with a scan
 MODES = ("forward", "training")
+#: Timed with every model: the own LSTM, a call of it for one step of one sequence, a matrix product.
+REFERENCES = ("own lstm", "call", "matrix")
 SAMPLE = 0.02  # seconds that a sample takes at least: short work is repeated
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
@@ -55,22 +58,40 @@ class Row:
     peak: int | None = None
 
 
+@dataclass(frozen=True)
+class How:
+    """How times were taken.
+
+    Attributes:
+        clock: one of ``CLOCKS``; that of the processor is blind to other load, and to what two threads gain.
+        rounds: samples of each row.
+        load: the machine's lowest and highest load average meanwhile, if known.
+    """
+
+    clock: str = "wall"
+    rounds: int = 5
+    load: tuple[float, float] | None = None
+
+    def beside(self, other: How) -> How:
+        """Both runs as one."""
+        loads = (*(self.load or ()), *(other.load or ()))
+        return replace(self, load=(min(loads), max(loads)) if loads else None)
+
+
 @dataclass
 class Result:
     """All rows, and what explains them.
 
     Attributes:
-        rows: in the order of measuring; every model's group has its own row of ``own lstm`` and ``matrix``.
+        rows: in the order of measuring; every model's group has its own rows of ``REFERENCES``.
+        how: by the number of threads.
         gates: blocks of rows of each gated cell (two or more), see ``catalogue.entries.gates``.
         products: multiplications of a step and a row, of the input and of the rest, by model and size.
         notes: what was left out, and why.
-        rounds: samples of each row.
-        clock: one of ``CLOCKS``; that of the processor is blind to other load, and to what two threads gain.
         machine: one line on the hardware.
     """
 
-    rounds: int
-    clock: str = "wall"
+    how: dict[int, How] = field(default_factory=dict)
     machine: str = ""
     rows: list[Row] = field(default_factory=list)
     gates: dict[str, int] = field(default_factory=dict)
@@ -99,7 +120,7 @@ def measure(options: Options, say: Callable[[str], None] = lambda line: None) ->
         UserError: for a model that does not exist or has no cell.
     """
     configs = chosen(options.cells)
-    result, end = Result(options.rounds, options.clock), time.monotonic() + options.limit
+    result, end = Result(), time.monotonic() + options.limit
     before = torch.get_num_threads()
     jobs = [(threads, size, name) for threads in options.threads for size, name in _jobs(options, configs)]
     try:
@@ -111,10 +132,16 @@ def measure(options: Options, say: Callable[[str], None] = lambda line: None) ->
             torch.set_num_threads(threads)
             say(f"[{done + 1}/{len(jobs)}] {name} ({size}), threads {threads}")
             _group(result, options, name, configs, size, threads)
+            how = How(options.clock, options.rounds, _load())
+            result.how[threads] = how.beside(result.how.get(threads, how))
     finally:
         torch.set_num_threads(before)
     result.notes = list(dict.fromkeys(result.notes))
     return result
+
+
+def _load() -> tuple[float, float] | None:
+    return (load := round(os.getloadavg()[0], 1), load) if hasattr(os, "getloadavg") else None
 
 
 def chosen(names: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -151,14 +178,15 @@ def _group(result: Result, options: Options, name: str, configs: dict[str, Any],
         result.gates[name] = gates(cell)
     result.products[f"{name} {size}"] = multiplications(cell)
     contenders += _rivals(result, options, name, type(cell), size)
-    if name != "lstm":
-        _, reference = own(configs["lstm"], size)
-        contenders.append(replace(reference[0], name="own lstm"))
-    contenders.append(matrix())
+    lstm, reference = own(configs["lstm"], size)
+    result.products[f"lstm {size}"] = multiplications(lstm)
+    contenders += [replace(reference[0], name="own lstm")] if name != "lstm" else []
+    _, call = own(configs["lstm"], size._replace(batch=1, steps=1))
+    contenders += [replace(call[0], name="call"), matrix()]
     for mode in MODES:
         times = interleaved([getattr(c, mode) for c in contenders], options.rounds, options.clock)
         for contender, seconds in zip(contenders, times):
-            peak = None if contender.name == "matrix" else peak_bytes(getattr(contender, mode))
+            peak = None if contender.name in ("call", "matrix") else peak_bytes(getattr(contender, mode))
             result.rows.append(Row(size, threads, name, contender.name, mode, seconds, peak))
 
 

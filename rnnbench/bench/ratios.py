@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from rnnbench.bench.cells import LONG, SMALL, Result, Row
+from rnnbench.bench.cells import LONG, REFERENCES, SMALL, Result, Row
 from rnnbench.bench.contenders import MATRIX, Size
 
-RIVALS = ("torch.nn", "torchrecurrent", "own lstm", "matrix")
+RIVALS = ("torch.nn", "torchrecurrent", *REFERENCES)
+#: Gates of the LSTM, the unit of times per gate; and by how much another cell may take longer for one.
+LSTM_GATES, SLOWEST = 4, 1.3
+PER_GATE = f"Gated cells at least 1/{SLOWEST} times as fast as the own LSTM per gate"
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Group:
     threads: int
     gates: int | None
     products: tuple[int, int]
+    lstm_products: tuple[int, int] | None
     rows: dict[tuple[str, str], Row]
 
     @property
@@ -42,8 +46,36 @@ class Group:
     @property
     def per_gate(self) -> float | None:
         """Time of a training step per gate, in those of the own LSTM; None for a cell without gates."""
-        lstm = 1.0 if self.model == "lstm" else self.speed("own lstm")
-        return None if lstm is None or not self.gates else 4 / (lstm * self.gates)
+        return self._per_gate(0.0)
+
+    @property
+    def per_gate_less_call(self) -> float | None:
+        """The same, when what a call costs for one step of one sequence is taken from both times."""
+        call = self.seconds("call", "training")
+        return None if call is None else self._per_gate(call)
+
+    def _per_gate(self, less: float) -> float | None:
+        own, lstm = self.seconds(self.engine, "training"), self.lstm
+        if own is None or lstm is None or not self.gates or lstm <= less:
+            return None
+        return (own - less) / self.gates / ((lstm - less) / LSTM_GATES)
+
+    @property
+    def lstm(self) -> float | None:
+        """Median seconds of the own LSTM's training step."""
+        return self.seconds(self.engine if self.model == "lstm" else "own lstm", "training")
+
+    @property
+    def more_products(self) -> float | None:
+        """Multiplications of a training step per gate, in those of the LSTM."""
+        if not self.gates or not self.lstm_products:
+            return None
+        return _multiplications(self.products) / self.gates / (_multiplications(self.lstm_products) / LSTM_GATES)
+
+    @property
+    def per_product(self) -> float | None:
+        """Time of a training step per multiplication, in those of the own LSTM."""
+        return None if self.per_gate is None or not self.more_products else self.per_gate / self.more_products
 
     @property
     def share(self) -> float | None:
@@ -51,9 +83,22 @@ class Group:
         square, own = self.seconds("matrix", "training"), self.seconds(self.engine, "training")
         if square is None or own is None:
             return None
-        # forward and the weights' gradient, and of what is not the input also the gradient of the other factor
-        count = self.size.batch * self.size.steps * (2 * self.products[0] + 3 * self.products[1])
-        return count / own / (MATRIX**3 / square)
+        return self._count / own / (MATRIX**3 / square)
+
+    @property
+    def most(self) -> float | None:
+        """How many times as fast as the loop a layer could be that takes time for its matrix products alone."""
+        square, loop = self.seconds("matrix", "training"), self.seconds("loop", "training")
+        return None if square is None or loop is None else loop / (self._count * square / MATRIX**3)
+
+    @property
+    def _count(self) -> int:
+        return self.size.batch * self.size.steps * _multiplications(self.products)
+
+
+def _multiplications(products: tuple[int, int]) -> int:
+    # forward and the weights' gradient, and of what is not the input also the gradient of the other factor
+    return 2 * products[0] + 3 * products[1]
 
 
 @dataclass(frozen=True)
@@ -70,7 +115,8 @@ class Ratios:
             key = (row.threads, row.size, row.model)
             if key not in found:
                 about = self.result.gates.get(row.model), self.result.products[f"{row.model} {row.size}"]
-                found[key] = Group(row.model, row.size, row.threads, *about, {})
+                lstm = self.result.products.get(f"lstm {row.size}")
+                found[key] = Group(row.model, row.size, row.threads, *about, lstm, {})
             found[key].rows[row.contender, row.mode] = row
         return list(found.values())
 
@@ -84,9 +130,14 @@ class Ratios:
         speeds = self.speeds(rival, size, threads)
         return statistics.geometric_mean(speeds) if speeds else None
 
+    def values(self) -> Iterator[tuple[str, float, list[tuple[float, str]]]]:
+        """Each target, what is wanted at least, and what was measured, the lowest first."""
+        for words, least, values in _TARGETS:
+            yield words, least, sorted((value, name) for name, value in values(self) if value is not None)
+
     def targets(self) -> list[str]:
         """A line for each target that was measured: met, or by whom it is missed."""
-        lines = [line for words, least, values in _TARGETS if (line := _judge(words, least, list(values(self))))]
+        lines = [_judge(words, least, known) for words, least, known in self.values() if known]
         for threads in sorted({group.threads for group in self.groups}):
             for size in dict.fromkeys(group.size for group in self.groups if group.size != LONG):
                 least = 6.0 if size in SMALL else 2.0 if size.hidden == 128 else None
@@ -107,7 +158,7 @@ def _of(models: tuple[str, ...], rival: str, sizes: Callable[[Size], bool]) -> C
     def values(ratios: Ratios) -> Values:
         for group in ratios.groups:
             if (not models or group.model in models) and sizes(group.size) and group.size != LONG:
-                yield _name(group), group.speed(rival)
+                yield name_of(group), group.speed(rival)
 
     return values
 
@@ -115,22 +166,23 @@ def _of(models: tuple[str, ...], rival: str, sizes: Callable[[Size], bool]) -> C
 def _gates(ratios: Ratios) -> Values:
     for group in ratios.groups:
         if group.size != LONG and group.per_gate:
-            yield _name(group), 1 / group.per_gate
+            yield name_of(group), 1 / group.per_gate
 
 
 def _scan(ratios: Ratios) -> Values:
     for group in ratios.groups:
         if group.size == LONG:
-            yield _name(group), group.speed("loop", engine="scan")
+            yield name_of(group), group.speed("loop", engine="scan")
 
 
 def _share(ratios: Ratios) -> Values:
     for group in ratios.groups:
         if group.size.hidden >= 256 and group.gates:
-            yield _name(group), group.share
+            yield name_of(group), group.share
 
 
-def _name(group: Group) -> str:
+def name_of(group: Group) -> str:
+    """``model (size; threads)``."""
     return f"{group.model} ({group.size}; {in_threads(group.threads)})"
 
 
@@ -152,7 +204,7 @@ _TARGETS: tuple[tuple[str, float, Callable[[Ratios], Values]], ...] = (
         3.0,
         _of(("gru",), "torch.nn", SMALL.__contains__),
     ),
-    ("Gated cells at least 1/1.3 times as fast as the own LSTM per gate", 1 / 1.3, _gates),
+    (PER_GATE, 1 / SLOWEST, _gates),
     (
         "At least 4 times as fast as torchrecurrent at the small sizes",
         4.0,
@@ -163,10 +215,7 @@ _TARGETS: tuple[tuple[str, float, Callable[[Ratios], Values]], ...] = (
 )
 
 
-def _judge(words: str, least: float, values: list[tuple[str, float | None]]) -> str | None:
-    known = sorted((value, name) for name, value in values if value is not None)
-    if not known:
-        return None
+def _judge(words: str, least: float, known: list[tuple[float, str]]) -> str:
     short = [f"{name} {value:.2f}" for value, name in known if value < least]
     if not short:
         return f"{words}: met by all {len(known)}, lowest {known[0][0]:.2f} by {known[0][1]}."

@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from rnnbench.bench.cells import Result, Row
+from rnnbench.bench.cells import LONG, SIZES, How, Result, Row
 from rnnbench.bench.contenders import Size
 from rnnbench.bench.ratios import Group, Ratios, in_threads
+from rnnbench.bench.reasons import reasons
 from rnnbench.errors import UserError
 
 NOTHING = "–"
@@ -20,42 +23,70 @@ HEAD = """\
 # Speed and memory of the cells
 
 Made by `rnnbench bench cells`. A training step is a forward pass and the gradients of all weights (not of the input) in
-float32; forward is a pass without gradients. Times are medians of {rounds} rounds in which a cell, its rivals, the own
-LSTM and a product of two 1024 x 1024 matrices take turns in one process; all ratios are of such medians from the same
-rounds. {clock}
+float32; forward is a pass without gradients. Times are medians of rounds in which a cell, its rivals, the own LSTM, a
+call of it for one step of one sequence, and a product of two 1024 x 1024 matrices take turns in one process; all ratios
+are of such medians from the same rounds.
+{how}
 Memory is the peak of the process's resident memory during one call beyond what it held before it (after `malloc_trim`).
 Sizes are batch, steps, input, hidden.
 
 Machine: {machine}.
 """
 CLOCKS = {
-    "wall": "Times are wall times.",
-    "cpu": "Times are of the processor, not of the wall: other work on the machine does not count.",
+    "wall": "wall time, in which other work on the machine counts",
+    "cpu": "time of the processor, in which other work counts only as far as it shares caches and cores",
 }
 NOTE = """\
 `x torch.nn`, `x torchrecurrent`, `x loop`: how many times as fast the training step is as by the layer of torch.nn with
 the same equations, by the namesake in torchrecurrent, by the plain loop. `per gate`: time of a training step per gate
-(block of H rows) in units of the own LSTM's. `matrix`: multiplications a second, in those of the matrix product."""
+(block of H rows) in units of the own LSTM's; `less call`: the same when the time of a call for one step is taken from
+both; `per product`: time per multiplication in matrix products, in units of the own LSTM's. `matrix`: multiplications a
+second, in those of the matrix product."""
 
 
 def page(result: Result, picture: str | None = None) -> str:
     """Markdown: the targets, then a table for each number of threads and size."""
     ratios = Ratios(result)
-    about = {"rounds": result.rounds, "clock": CLOCKS[result.clock], "machine": result.machine}
+    how = " ".join(_how(threads, result.how[threads]) for threads in sorted(result.how))
+    about = {"how": textwrap.fill(how, 120), "machine": result.machine}
     parts = [
         HEAD.format(**about),
         *([f"![Time per gate and speed against torchrecurrent]({picture})\n"] if picture else []),
     ]
-    parts += ["## Targets\n", "\n".join(f"- {line}" for line in ratios.targets()) + "\n", f"## Times\n\n{NOTE}\n"]
+    parts += ["## Targets\n", _list(ratios.targets())]
+    if why := reasons(ratios):
+        parts += ["## Why some are missed\n", _list(why)]
+    parts.append(f"## Times\n\n{NOTE}\n")
     for threads, size in dict.fromkeys((group.threads, group.size) for group in ratios.groups):
         here = [group for group in ratios.groups if (group.threads, group.size) == (threads, size)]
         parts.append(f"### {size}, {in_threads(threads)}\n\n{_table(here)}\n")
         mean = ratios.mean("torchrecurrent", size, threads)
         if mean is not None:
             parts.append(f"Geometric mean against torchrecurrent: {mean:.1f}.\n")
-    if result.notes:
-        parts.append("## Left out\n\n" + "\n".join(f"- {note}" for note in _gathered(result.notes)) + "\n")
+    if left := [*_gathered(result.notes), *_elsewhere(ratios, result.notes)]:
+        parts += ["## Left out\n", _list(left)]
     return "\n".join(parts)
+
+
+def _elsewhere(ratios: Ratios, notes: Sequence[str]) -> list[str]:
+    """Models that a table lacks without a note of the measurement: nobody asked for them at that size."""
+    every = sorted({group.model for group in ratios.groups})
+    noted = {tuple(note.split(")")[0].split(" (")) for note in notes}
+    lines = []
+    for threads, size in dict.fromkeys((group.threads, group.size) for group in ratios.groups if group.size != LONG):
+        here = {group.model for group in ratios.groups if (group.threads, group.size) == (threads, size)}
+        absent = ", ".join(name for name in every if name not in here and (name, str(size)) not in noted)
+        lines += [f"{absent} ({size}; {in_threads(threads)}): measured elsewhere only"] if absent else []
+    return lines
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines) + "\n"
+
+
+def _how(threads: int, how: How) -> str:
+    load = "" if how.load is None else f", load average {how.load[0]:g} to {how.load[1]:g}"
+    return f"{in_threads(threads).capitalize()}: {CLOCKS[how.clock]}; {how.rounds} rounds{load}."
 
 
 def _gathered(notes: Sequence[str]) -> list[str]:
@@ -69,7 +100,7 @@ def _gathered(notes: Sequence[str]) -> list[str]:
 
 def _table(groups: list[Group]) -> str:
     header = ["model", "engine", "forward ms", "training ms", "forward MiB", "training MiB", "x torch.nn"]
-    header += ["x torchrecurrent", "x loop", "per gate", "matrix"]
+    header += ["x torchrecurrent", "x loop", "per gate", "less call", "per product", "matrix"]
     lines = [header, ["---", "---", *["---:"] * (len(header) - 2)]]
     lines += [line for group in groups for line in _lines(group)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -85,9 +116,9 @@ def _lines(group: Group) -> list[list[str]]:
         speeds = [group.speed(rival, engine=engine) for rival in ("torch.nn", "torchrecurrent", "loop")]
         times = [_number(row and row.seconds * 1e3) for row in rows]
         peaks = [_number(row.peak / 2**20 if row and row.peak is not None else None) for row in rows]
+        units = (group.per_gate, group.per_gate_less_call, group.per_product) if first else (None, None, None)
         share = _percent(group.share) if first else NOTHING
-        last = [_number(group.per_gate if first else None), share]
-        lines.append([group.model, engine, *times, *peaks, *map(_number, speeds), *last])
+        lines.append([group.model, engine, *times, *peaks, *map(_number, (*speeds, *units)), share])
     return lines
 
 
@@ -119,6 +150,7 @@ def as_csv(result: Result) -> str:
 def as_json(result: Result) -> str:
     """Everything, a line a row; ``load`` reads it."""
     head = {key: value for key, value in vars(result).items() if key != "rows"}
+    head["how"] = {threads: astuple(how) for threads, how in result.how.items()}
     rows = ",\n".join(json.dumps(_plain(row)) for row in result.rows)
     return (
         json.dumps({"benchmark": "cells", **head, "columns": COLUMNS}, indent=1)[:-2] + f',\n "rows": [\n{rows}\n]}}\n'
@@ -132,10 +164,10 @@ def _plain(row: Row) -> list[Any]:
 
 
 def load(paths: Sequence[Path]) -> Result:
-    """What ``as_json`` wrote, of several runs together.
+    """What ``as_json`` wrote, of several runs together; of a model measured twice at a size, what the first file says.
 
     Raises:
-        UserError: for a file that is none, or runs of which the clock, the rounds or the machine differ.
+        UserError: for a file that is none, runs on two machines, or with as many threads but another clock or rounds.
     """
     merged: Result | None = None
     for path in paths:
@@ -146,16 +178,29 @@ def load(paths: Sequence[Path]) -> Result:
         if merged is None:
             merged = one
             continue
-        if (merged.rounds, merged.clock, merged.machine) != (one.rounds, one.clock, one.machine):
-            raise UserError(f"--read {path}: rounds, clock or machine differ from those of {paths[0]}")
-        merged.rows += one.rows
+        if merged.machine != one.machine or any(_differ(merged.how.get(n, how), how) for n, how in one.how.items()):
+            raise UserError(f"--read {path}: rounds, clock or machine differ from those of the files before it")
+        merged.how |= {threads: how.beside(merged.how.get(threads, how)) for threads, how in one.how.items()}
+        known = set(map(_group, merged.rows))
+        merged.rows += [row for row in one.rows if _group(row) not in known]
         merged.gates |= one.gates
         merged.products |= one.products
         merged.notes += [note for note in one.notes if note not in merged.notes]
     assert merged is not None
     measured = tuple(f"{row.model} ({row.size})" for row in merged.rows)
     merged.notes = [note for note in merged.notes if not note.startswith(measured)]
+    merged.rows.sort(key=_group)
     return merged
+
+
+def _group(row: Row) -> tuple[Any, ...]:
+    """What is measured together, in the order of the page."""
+    sizes = (*SIZES, LONG)
+    return row.threads, sizes.index(row.size) if row.size in sizes else len(sizes), row.size, row.model
+
+
+def _differ(one: How, other: How) -> bool:
+    return (one.clock, one.rounds) != (other.clock, other.rounds)
 
 
 def _parsed(data: Mapping[str, Any]) -> Result:
@@ -164,8 +209,11 @@ def _parsed(data: Mapping[str, Any]) -> Result:
         peak = None if mebibytes is None else round(mebibytes * 2**20)
         rows.append(Row(Size(b, t, i, h), threads, model, contender, mode, milliseconds / 1e3, peak))
     products = {name: tuple(pair) for name, pair in data["products"].items()}
-    kept = {key: data[key] for key in ("rounds", "clock", "machine", "gates", "notes")}
-    return Result(rows=rows, products=products, **kept)
+    how = {
+        int(threads): How(clock, rounds, load and tuple(load)) for threads, (clock, rounds, load) in data["how"].items()
+    }
+    kept = {key: data[key] for key in ("machine", "gates", "notes")}
+    return Result(how, rows=rows, products=products, **kept)
 
 
 def picture(result: Result, path: Path) -> None:

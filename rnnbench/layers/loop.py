@@ -97,9 +97,14 @@ def leading(stages: tuple[Stage, ...], params: Params, data_NI: Tensor, batch_si
     """For every stage the function that yields its share and product, with all that is fixed done before."""
     shares = iter(_shares(stages, params, data_NI))
     return [
-        _stage_leading(stage, params, next(shares).split(batch_sizes) if stage.share else None, stage.product)
+        _stage_leading(stage, params, _steps(next(shares), batch_sizes) if stage.share else None, stage.product)
         for stage in stages
     ]
+
+
+def _steps(rows_NG: Tensor, batch_sizes: Sequence[int]) -> Sequence[Tensor]:
+    # A split into one part costs a copy in the backward pass.
+    return rows_NG.split(batch_sizes) if len(batch_sizes) > 1 else (rows_NG,)
 
 
 def _shares(stages: tuple[Stage, ...], params: Params, data_NI: Tensor) -> Sequence[Tensor]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
+from functools import cache, cached_property
 from typing import Literal, get_args
 
 import torch
@@ -26,6 +27,11 @@ from rnnbench.layers.wrappers import RECURRENT, Around, dropout_mask
 
 Hidden = Tensor | tuple[Tensor, ...]
 Connection = Literal["residual", "highway"]
+
+
+@cache
+def _parameter_names(cell: Cell) -> tuple[str, ...]:
+    return tuple(cell.parameter_shapes())
 
 
 class Recurrent(nn.Module):
@@ -147,6 +153,7 @@ class Recurrent(nn.Module):
         """The engine on other devices than the CPU and in half precision."""
         return second_engine(self._wrapped[0]) if self.engine == "fused" else self.engine
 
+    @cached_property
     def _suffixes(self) -> list[str]:
         """Ends of parameter names, in the order of the rows of ``h_n``."""
         directions = ("", "_reverse")[: self.num_directions]
@@ -156,22 +163,22 @@ class Recurrent(nn.Module):
         cells = [cell for cell in self._wrapped for _ in range(self.num_directions)]
         shapes = {
             name + suffix: shape
-            for cell, suffix in zip(cells, self._suffixes())
+            for cell, suffix in zip(cells, self._suffixes)
             for name, shape in cell.parameter_shapes().items()
         }
         if self.learned_state:
-            shapes |= {f"initial_{s}{suffix}": (S,) for suffix in self._suffixes() for s, S in cells[0].state.items()}
+            shapes |= {f"initial_{s}{suffix}": (S,) for suffix in self._suffixes for s, S in cells[0].state.items()}
         for layer in range(1, self.num_layers if self.connection == "highway" else 0):
             O = self.output_size
             shapes |= {f"weight_highway_l{layer}": (O, O), f"bias_highway_l{layer}": (O,)}
         return shapes
 
     def _params(self, cell: Cell, suffix: str) -> dict[str, Tensor]:
-        return {name: getattr(self, name + suffix) for name in cell.parameter_shapes()}
+        return {name: getattr(self, name + suffix) for name in _parameter_names(cell)}
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew, in the order of ``torch.nn``: the same seed gives the same weights."""
-        for row, suffix in enumerate(self._suffixes()):
+        for row, suffix in enumerate(self._suffixes):
             layer = row // self.num_directions
             params = self._params(self._wrapped[layer], suffix)
             self._wrapped[layer].reset_parameters(params)
@@ -239,9 +246,9 @@ class Recurrent(nn.Module):
     def _initial_state(self, hx: Hidden | None, packing: Packing, data_NI: Tensor, unbatched: bool) -> list[Tensor]:
         """The checked initial state, ``(L, B, S)`` for every state of the cell, rows sorted."""
         names = self.cells[0].state
-        L, B = len(self._suffixes()), packing.batch_sizes[0]
+        L, B = len(self._suffixes), packing.batch_sizes[0]
         if hx is None and self.learned_state:
-            rows = [[getattr(self, f"initial_{name}{suffix}") for suffix in self._suffixes()] for name in names]
+            rows = [[getattr(self, f"initial_{name}{suffix}") for suffix in self._suffixes] for name in names]
             return [torch.stack(row)[:, None].expand(-1, B, -1) for row in rows]
         if hx is None:
             dtype = next(self.parameters()).dtype
@@ -256,7 +263,7 @@ class Recurrent(nn.Module):
         return [packing.sort(tensor[:, None] if unbatched else tensor) for tensor in given]
 
     def _run(self, data: Tensor, packing: Packing, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        suffixes = self._suffixes()
+        suffixes = self._suffixes
         initial: list[State] = list(zip(*(s.unbind(0) for s in state)))
         final: list[State] = []
         for layer, cell in enumerate(self._wrapped):

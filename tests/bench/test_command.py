@@ -77,7 +77,7 @@ def test_cells_quick_is_small_and_bounded(monkeypatch, capsys):
     from rnnbench.bench.cells import SIZES, Result
 
     seen = []
-    monkeypatch.setattr(cells, "measure", lambda options, say: seen.append(options) or Result(2))
+    monkeypatch.setattr(cells, "measure", lambda options, say: seen.append(options) or Result())
     assert main(["cells", "--quick"]) == 0
     assert (list(seen[0].sizes), seen[0].threads, seen[0].rounds, seen[0].limit) == ([SIZES[0]], [1], 2, 60.0)
 

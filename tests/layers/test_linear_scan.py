@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from rnnbench.layers import linear_scan as module
+from rnnbench.layers.fused import runtime_for
 from rnnbench.layers.linear_scan import linear_scan
 
 
@@ -20,11 +21,16 @@ def slow(a, b, s, reverse):
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
 @pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("compiled", [True, False])
 # Plain; four chunks; chunks and a rest; a constant factor; rows too wide for chunks.
 @pytest.mark.parametrize("T", [1, 2, 15, 16, 83])
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("constant", [False, True])
-def test_equals_pythons_own_arithmetic(dtype, reverse, T, wide, constant, monkeypatch):
+def test_equals_pythons_own_arithmetic(dtype, reverse, compiled, T, wide, constant, monkeypatch):
+    if not compiled:
+        monkeypatch.setattr(module, "runtime_for", lambda tensor: None)
+    elif runtime_for(torch.empty(0)) is None:
+        pytest.skip("no compiler")
     if wide:
         monkeypatch.setattr(module, "CHUNKED_BELOW", 1)
     generator = torch.Generator().manual_seed(T)

@@ -18,8 +18,10 @@ from pathlib import Path
 
 import platformdirs
 import torch
+from torch import Tensor
 
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fPIC", "-shared", "-pthread", "-ffp-contract=fast", "-fno-math-errno")
+_NUMBERS = {torch.float32: "float", torch.float64: "double", torch.complex64: "float", torch.complex128: "double"}
 _HERE = Path(__file__).parent
 
 
@@ -76,6 +78,14 @@ def trouble() -> str | None:
 def runtime(number: str) -> ctypes.CDLL:
     """The library that all cells share: products and threads."""
     return build((_HERE / "runtime.cpp").read_text(), number)
+
+
+def runtime_for(tensor: Tensor) -> ctypes.CDLL | None:
+    """The runtime that can work on the memory of ``tensor``; None if there is none, or torch is but tracing."""
+    number = _NUMBERS.get(tensor.dtype)
+    if number is None or tensor.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return None
+    return None if trouble() else runtime(number)
 
 
 def build(source: str, number: str) -> ctypes.CDLL:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from rnnbench.layers.fused.emit import buffers, product_size, source, work_size
 from rnnbench.layers.fused.program import Program, plan
 from rnnbench.layers.fused.steps import Steps, steps
 from rnnbench.layers.fused.trace import Kernel
+from rnnbench.layers.fused.weights import Rows, Weights
 from rnnbench.layers.shapes import prepared_shapes
 
 _NUMBERS = {torch.float32: "float", torch.float64: "double"}
@@ -43,28 +44,27 @@ class Compiled:
         self.shapes = prepared_shapes(cell)
         self.program: Program = plan(cell, self.shapes)
         self.buffers = buffers(self.program)
+        self._pointers, self._strides = ctypes.c_void_p * len(self.buffers), ctypes.c_int64 * len(self.buffers)
         self.products = [(i, kernel) for i, kernel in enumerate(self.program.kernels) if kernel.product]
-        self.stages = cell.stages()
         self.reads_x = "x" in {kernel.operand for _, kernel in self.products} or any(
             store.place.buffer == "dx" for kernel in self.program.kernels for store in kernel.backward
         )
         self.source = source(self.program, self.shapes)
         self.work = sum(G * K for G, K in self._sizes()) + 64
-        self.given = self._given()
+        self.weights = Weights(self.program, cell.stages(), self.shapes)
+        self.given = [*(f"initial:{state}" for state in self.program.states), *self.program.extras]
         self.saved = self._saved()
+        self._scratch: dict[tuple[int, int], int] = {}
         self._libraries: dict[torch.dtype, ctypes.CDLL] = {}
 
-    def _given(self) -> list[str]:
-        """Buffers of weights, biases, vectors, initial states, streams and constants, as ``fused`` passes them."""
-        found = [f"{kind}:{index}" for kind in ("weight", "bias") for index, _ in self.products]
-        found += [f"param:{name}" for name in self.program.vectors]
-        return found + [f"initial:{state}" for state in self.program.states] + list(self.program.extras)
-
-    def _saved(self) -> list[str]:
-        """Buffers of the forward pass that the backward pass reads, those with columns."""
-        widths = self.program.widths
-        names = [name for name, width in widths.items() if width and ("@" in name or name in ("share", "keep", "out"))]
-        return [n for n in names if not n.startswith("grad:")] + [f"hist:{name}" for name in self.program.states]
+    def _saved(self) -> dict[str, int]:
+        """Buffers of the forward pass that the backward pass reads, those with columns, and their widths."""
+        kept = {
+            name: width
+            for name, width in self.program.widths.items()
+            if width and ("@" in name or name in ("share", "keep", "out")) and not name.startswith("grad:")
+        }
+        return kept | {f"hist:{name}": width for name, width in self.program.states.items()}
 
     def library(self, dtype: torch.dtype) -> ctypes.CDLL:
         """The built library for numbers of ``dtype``."""
@@ -78,15 +78,11 @@ class Compiled:
         work = len(at.sizes) * at.batch * self.work
         threads = max(1, min(torch.get_num_threads(), work * models // _WORK_OF_A_THREAD, at.batch * models))
         slices = 1 if models >= threads else threads
-        size = work_size(self.program, self.shapes, at.batch, 64 // some.element_size())
+        size = self._work_size(at.batch, 64 // some.element_size())
         scratch = torch.empty(threads * size, dtype=some.dtype)
-        pointers = (ctypes.c_void_p * len(self.buffers))()
-        strides = (ctypes.c_int64 * len(self.buffers))()
-        for index, buffer in enumerate(self.buffers):
-            tensor = tensors.get(buffer)
-            if tensor is not None:
-                pointers[index] = tensor.data_ptr()
-                strides[index] = tensor.stride(0) if models > 1 else 0
+        here = [tensors.get(buffer) for buffer in self.buffers]
+        pointers = self._pointers(*(None if tensor is None else tensor.data_ptr() for tensor in here))
+        strides = self._strides(*(tensor.stride(0) if tensor is not None and models > 1 else 0 for tensor in here))
         rows, offsets = at.rows
         job = _Job(models, len(at.sizes), at.batch, at.reverse, at.kept, slices, threads, size)
         job.rows, job.offset = ctypes.addressof(rows), ctypes.addressof(offsets)
@@ -95,6 +91,11 @@ class Compiled:
         rows_of = getattr(self.library(some.dtype), name)
         runtime(_NUMBERS[some.dtype]).run(ctypes.byref(job), ctypes.c_int64(len(self.buffers)), rows_of)
         del cuts
+
+    def _work_size(self, rows: int, lanes: int) -> int:
+        if (rows, lanes) not in self._scratch:
+            self._scratch[rows, lanes] = work_size(self.program, self.shapes, rows, lanes)
+        return self._scratch[rows, lanes]
 
     def _sizes(self) -> list[tuple[int, int]]:
         return [product_size(kernel, self.shapes) for _, kernel in self.products]
@@ -125,40 +126,11 @@ def fused(
     """
     form = compiled(cell)
     params = cell.prepare(params)
-    weights = [_rows(params[k.product.weight], k.product.rows) for _, k in form.products if k.product]
-    biases = [_bias(form, kernel, params) for _, kernel in form.products]
-    vectors = [params[name].reshape(-1) for name in form.program.vectors]
-    extras = [(extra or {})[name] for name in form.program.extras.values()]
-    arguments = (*weights, *biases, *vectors, *state, *extras)
+    extras = [extra[name] for name in form.program.extras.values()] if extra else []
     at = steps(tuple(batch_sizes), reverse, torch.is_grad_enabled())
-    with torch.autocast(data_NI.device.type, enabled=False):
-        found = _Fused.apply(form, at, data_NI, params.get("weight_ih"), _share_bias(form, params), *arguments)
+    given = (*[params[name] for name in form.weights.names], *state, *extras)
+    found = _Fused.apply(form, at, data_NI, *given)
     return found[0], found[1 : 1 + len(state)]
-
-
-def _rows(parameter: Tensor, rows: tuple[int, int] | None) -> Tensor:
-    return parameter if rows is None or rows == (0, len(parameter)) else parameter[rows[0] : rows[1]]
-
-
-def _bias(form: Compiled, kernel: Kernel, params: Mapping[str, Tensor]) -> Tensor | None:
-    """The bias that a product adds itself; a joint one is in the share."""
-    product = kernel.product
-    assert product
-    in_share = form.program.places[kernel.sum].buffer == "share"
-    return None if in_share or product.bias is None else _rows(params[product.bias], product.rows)
-
-
-def _share_bias(form: Compiled, params: Mapping[str, Tensor]) -> Tensor | None:
-    found = []
-    for stage in form.stages:
-        if stage.share:
-            bias = _rows(params["bias_ih"], stage.share) if "bias_ih" in params else None
-            if stage.joint and stage.product and stage.product.bias:
-                other = _rows(params[stage.product.bias], stage.product.rows)
-                bias = other if bias is None else bias + other
-            if bias is not None:
-                found.append(bias)
-    return None if not found else found[0] if len(found) == 1 else torch.cat(found)
 
 
 class _Fused(torch.autograd.Function):
@@ -182,7 +154,8 @@ class _Fused(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> Any:
         form, count = ctx.form, ctx.count
         shown = 1 + len(form.program.states)
-        given, buffers = ctx.saved_tensors[:count], ctx.saved_tensors[count + shown :]
+        saved = ctx.saved_tensors  # unpacked anew at each look
+        given, buffers = saved[:count], saved[count + shown :]
         # A second backward pass computes the buffers again: the first one wrote over them.
         buffers = (None,) * len(buffers) if ctx.consumed else buffers
         ctx.consumed = True
@@ -197,8 +170,21 @@ class _Fused(torch.autograd.Function):
         return found, (0,) * len(found)
 
 
-# Else every call inspects the function anew, which costs as much as a short sequence.
-_Fused.forward.__signature__ = inspect.signature(_Fused.forward)  # pyright: ignore[reportFunctionMemberAccess]
+class _AsGiven(inspect.Signature):
+    """Of a function whose arguments are all there and in place: torch binds them anew at every call."""
+
+    def bind(self, *args: Any, **kwargs: Any) -> Any:
+        return _Bound(args, kwargs)
+
+
+class _Bound(NamedTuple):
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def apply_defaults(self) -> None: ...
+
+
+_Fused.forward.__signature__ = _AsGiven()  # pyright: ignore[reportFunctionMemberAccess]
 
 
 class _Reverse(torch.autograd.Function):
@@ -233,25 +219,25 @@ def _models_first(info: Any, dims: Sequence[int | None], tensors: Sequence[Tenso
     ]
 
 
-def _given(form: Compiled, rest: Sequence[Any]) -> dict[str, Any]:
-    """Weights, biases, vectors, initial states, streams and constants by the names of their buffers."""
-    return {name: value.contiguous() for name, value in zip(form.given, rest) if value is not None}
+def _named(form: Compiled, given: Sequence[Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The prepared parameters by name; they, initial states, streams and constants by the names of their buffers."""
+    params = dict(zip(form.weights.names, given[1:]))
+    tensors = form.weights.buffers(params)
+    tensors.update((name, v.contiguous()) for name, v in zip(form.given, given[1 + len(params) :]))
+    return params, tensors
 
 
-def _forward(form: Compiled, at: Steps, given: Sequence[Any]) -> dict[str, Tensor]:
-    data, weight_ih, bias, *rest = given
-    tensors = _given(form, rest)
+def _forward(form: Compiled, at: Steps, given: Sequence[Tensor]) -> dict[str, Tensor]:
+    data = given[0]
+    params, tensors = _named(form, given)
     leading, N = data.shape[:-2], data.shape[-2]
-    widths = form.program.widths
-    for name in form.saved:
+    for name, width in form.saved.items():
         if name.startswith("hist:"):
-            shape = (*leading, len(at.sizes) + 1, at.batch, form.program.states[name[5:]])
-            tensors[name] = data.new_empty(shape)
+            tensors[name] = data.new_empty((*leading, len(at.sizes) + 1, at.batch, width))
         elif name != "share":
-            rows = N if at.kept or name == "out" else at.batch
-            tensors[name] = data.new_empty(*leading, rows, widths[name])
-    if widths["share"]:
-        tensors["share"] = _linear(data, weight_ih, bias)
+            tensors[name] = data.new_empty((*leading, N if at.kept or name == "out" else at.batch, width))
+    if form.weights.shared:
+        tensors["share"] = _linear(data, params["weight_ih"], form.weights.share_bias(params))
     if form.reads_x:
         tensors["x"] = data.contiguous()
     form.run("forward", tensors, at, leading[0] if leading else 1)
@@ -291,12 +277,14 @@ def _last(hist: Tensor, at: Steps) -> Tensor:
     return hist.select(-3, len(at.sizes)) if at.full else hist.flatten(-3, -2).index_select(-2, at.last)
 
 
-def _backward(form: Compiled, at: Steps, given: Any, tensors: dict[str, Tensor], grads: Any, needs: Any) -> list[Any]:
-    data, _, _, *rest = given
-    program = form.program
+def _backward(
+    form: Compiled, at: Steps, given: Sequence[Tensor], tensors: dict[str, Tensor], grads: Any, needs: Sequence[bool]
+) -> list[Tensor | None]:
+    data, program = given[0], form.program
     leading, N = data.shape[:-2], data.shape[-2]
     models = leading[0] if leading else 1
-    tensors |= _given(form, rest)
+    params, named = _named(form, given)
+    tensors |= named
     tensors["dout"] = _zeros(grads[0], data, (*leading, N, program.widths["dout"]))
     for state, grad in zip(program.states, grads[1:]):
         shape = (*leading, at.batch, program.states[state])
@@ -304,34 +292,44 @@ def _backward(form: Compiled, at: Steps, given: Any, tensors: dict[str, Tensor],
         tensors[f"dinitial:{state}"] = data.new_empty(shape)
     parts = max(1, torch.get_num_threads())
     for name, size in program.vectors.items():
-        tensors[f"dparam:{name}"] = data.new_zeros(*leading, parts, size)
+        tensors[f"dparam:{name}"] = data.new_zeros((*leading, parts, size))
     if form.reads_x:
         tensors["x"] = data.contiguous()
         tensors["dx"] = torch.empty_like(tensors["x"])
     form.run("backward", tensors, at, models)
-    return _collect(form, at, given, tensors, needs)
+    wanted = dict(zip(form.weights.names, needs[1:]))
+    whole = form.weights.gradients(_parts(form, at, data, tensors, wanted))
+    found = [_dx(params, tensors) if needs[0] else None, *(whole.get(name) for name in wanted)]
+    found += [tensors[f"dinitial:{state}"] for state in program.states]
+    return found + [None] * len(program.extras)
 
 
-def _collect(form: Compiled, at: Steps, given: Any, tensors: Mapping[str, Tensor], needs: Any) -> list[Any]:
-    """The gradients in the order of the inputs: products over all steps at once."""
-    data, weight_ih, *_ = given
-    dshare = tensors.get("share")
-    dx = tensors["dx"] if form.reads_x else None
-    if needs[0] and dshare is not None:
-        dx = dshare @ weight_ih if dx is None else dx + dshare @ weight_ih
-    found: list[Any] = [
-        dx if needs[0] else None,
-        dshare.mT @ data if needs[1] and dshare is not None else None,
-        dshare.sum(-2) if needs[2] and dshare is not None else None,
-    ]
-    dsums = [_dsum(form, kernel, tensors) for _, kernel in form.products]
-    for dsum, (_, kernel) in zip(dsums, form.products):
-        found.append(dsum.mT @ _values(form, tensors, kernel.operand, at))
-    for dsum, (index, _) in zip(dsums, form.products):
-        found.append(dsum.sum(-2) if f"bias:{index}" in tensors else None)
-    found += [tensors[f"dparam:{name}"].sum(-2) for name in form.program.vectors]
-    found += [tensors[f"dinitial:{state}"] for state in form.program.states]
-    return found + [None] * len(form.program.extras)
+def _dx(params: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> Tensor | None:
+    dx = tensors.get("dx")
+    if "share" not in tensors:
+        return dx
+    through_share = tensors["share"] @ params["weight_ih"]
+    return through_share if dx is None else dx + through_share
+
+
+def _parts(
+    form: Compiled, at: Steps, data: Tensor, tensors: Mapping[str, Tensor], wanted: Mapping[str, bool]
+) -> Iterator[tuple[Rows, Tensor]]:
+    """The gradients of rows of parameters: products over all steps at once."""
+    weights, dshare = form.weights, tensors.get("share")
+    if dshare is not None:
+        if wanted["weight_ih"]:
+            yield Rows("weight_ih"), dshare.mT @ data
+        if any(wanted[rows.name] for _, biases in weights.shared for rows in biases):
+            yield from weights.share_bias_gradients(dshare.sum(-2))
+    for index, kernel in form.products:
+        dsum = _dsum(form, kernel, tensors)
+        if wanted[weights.products[index].name]:
+            yield weights.products[index], dsum.mT @ _values(form, tensors, kernel.operand, at)
+        if index in weights.biases:
+            yield weights.biases[index], dsum.sum(-2)
+    for name in weights.vectors:
+        yield Rows(name), tensors[f"dparam:{name}"].sum(-2).view(*data.shape[:-2], *form.shapes[name])
 
 
 def _dsum(form: Compiled, kernel: Kernel, tensors: Mapping[str, Tensor]) -> Tensor:

@@ -61,6 +61,20 @@ extern "C" void gemm(int64 n, int64 width, int64 depth, const T* a, int64 lda, c
   }
 }
 
+// s' = a s + b over all steps, for a row of numbers; from one step to the next, a, b and out are so far apart.
+extern "C" void recur(int64 steps, int64 row, const T* s, const T* a, int64 next_a, const T* b, int64 next_b, T* out, int64 next_out) {
+  for (; steps > 0; --steps, s = out, a += next_a, b += next_b, out += next_out)
+    for (int64 j = 0; j < row; ++j) out[j] = b[j] + a[j] * s[j];
+}
+// The same for complex numbers, of which a row has half as many.
+extern "C" void recur_complex(int64 steps, int64 row, const T* s, const T* a, int64 next_a, const T* b, int64 next_b, T* out, int64 next_out) {
+  for (; steps > 0; --steps, s = out, a += next_a, b += next_b, out += next_out)
+    for (int64 j = 0; j < row; j += 2) {
+      const T real = b[j] + a[j] * s[j] - a[j + 1] * s[j + 1];
+      out[j + 1] = b[j + 1] + a[j] * s[j + 1] + a[j + 1] * s[j];
+      out[j] = real;
+    }
+}
 
 // Work is cut by model and by slice of rows: rows of a batch never meet.
 using Rows = void (*)(const Job&, T* const*, int64 unit, int64 first, int64 last, T* scratch);
