@@ -55,7 +55,8 @@ def _step(first: Replica, kind: type[StackedModel]) -> int:
     data = StackedSequences([first.parts.data.splits.train], plan.dataset.spec.per_step, dtype)
     lengths = data.splits[0].lengths
     largest = max(first.batches_of_epoch(), key=lambda rows: len(rows) if lengths is None else int(lengths[rows].sum()))
-    model = kind([copy.deepcopy(module.model)], plan.task, plan.dataset.spec.per_step)
+    models: list[Any] = [copy.deepcopy(module.model)]
+    model = kind(models, plan.task, plan.dataset.spec.per_step)
     kept: dict[int, int] = {}
 
     def note(tensor: Tensor) -> Tensor:

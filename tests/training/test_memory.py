@@ -38,7 +38,7 @@ print(*said, memory.bytes())
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
-    [("model.hidden_size=32", "dataset.batch_size=100"), ("model.hidden_size=600", "dataset.batch_size=10")],
+    [("model.hidden_size=32", "dataset.batch_size=50"), ("model.hidden_size=600", "dataset.batch_size=10")],
     ids=["side by side", "in turn"],
 )
 def test_memory_grows_by_what_is_said(tmp_path, words):

@@ -4,7 +4,10 @@ import dataclasses
 import inspect
 import json
 import math
+import os
+import random
 import signal
+import time
 
 import pytest
 import torch
@@ -167,6 +170,25 @@ def test_interrupted_group_goes_on_together_or_alone(runs, n):
     assert_equal(together(runs, members), whole)
     assert_same_files(runs, members)
     assert_equal(one_by_one(runs, members, where="other"), whole)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_group_goes_on_to_the_same_records(runs):
+    members = [
+        [f"seed={i}", "model.recurrent_dropout=0.3", f"optimizer.lr={lr}"] for i, lr in enumerate((0.1, 0.01, 0.001))
+    ]
+    longer, moments = "trainer.max_epochs=12", random.Random(0)
+    for _ in range(6):
+        child = os.fork()
+        if child == 0:
+            try:
+                together(runs, members, longer)
+            finally:
+                os._exit(0)
+        time.sleep(moments.uniform(0, 1.5))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert_equal(together(runs, members, longer), one_by_one(runs, members, longer))
 
 
 def test_runs_cut_off_alone_go_on_together(runs):
