@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from rnnbench.bench.cells import LONG
-from rnnbench.bench.ratios import PER_GATE, SLOWEST, Group, Ratios, name_of
+from rnnbench.bench.ratios import FULL_RATE, PER_GATE, RATE, SLOWEST, Group, Ratios, name_of
 
 SCAN = 10.0  # times as fast as the loop, wanted
 CLOSE = 0.95  # of what is wanted
@@ -15,7 +15,7 @@ def reasons(ratios: Ratios) -> list[str]:
     """A line for each cause that explains a miss."""
     groups = [group for group in ratios.groups if group.size != LONG]
     slow = [group for group in groups if group.per_gate is not None and group.per_gate > SLOWEST]
-    return [line for line in (*_per_gate(slow), *_scan(ratios), _close(ratios), _lstm(groups)) if line]
+    return [line for line in (*_per_gate(slow), *_scan(ratios), _rate(groups), _close(ratios), _lstm(groups)) if line]
 
 
 def _per_gate(slow: list[Group]) -> Iterable[str | None]:
@@ -63,14 +63,23 @@ def _scan(ratios: Ratios) -> Iterable[str | None]:
     )
 
 
+def _rate(groups: list[Group]) -> str | None:
+    return _line(
+        "Matrix rate, narrow products: with one or two gates, or several stages a step, each product has few columns,"
+        " and pointwise work and memory count the more beside it",
+        [group for group in groups if group.wide and group.share is not None and group.share < FULL_RATE],
+        lambda group: f"{group.share:.0%}",
+    )
+
+
 def _close(ratios: Ratios) -> str | None:
     near = [
         f"{name} {value:.2f} of {least:g}"
         for words, least, known in ratios.values()
         for value, name in known
-        if words != PER_GATE and CLOSE * least <= value < least
+        if words not in (PER_GATE, RATE) and CLOSE * least <= value < least
     ]
-    words = f"Others, within {1 - CLOSE:.0%} of what is wanted, as far apart as two measurements are under such a load"
+    words = f"Others, within {1 - CLOSE:.0%} of what is wanted, which one measurement under such a load does not decide"
     return f"{words}: {'; '.join(near)}." if near else None
 
 

@@ -60,3 +60,10 @@ def test_close_to_the_target():
     (line,) = reasons(Ratios(found))
     assert line.startswith("Others, within 5% of what is wanted")
     assert line.endswith("gru (8,60,88,36; 1 thread) 2.90 of 3.")
+
+
+def test_far_from_the_rate_of_a_matrix_product():
+    # 3200 rows of 3500 multiplications in 1 ms, of 2^30 in 60 ms
+    (line,) = lines(Size(32, 100, 256, 256), fused=1, own_lstm=2, call=0.1, matrix=60)
+    assert line.startswith("Matrix rate")
+    assert line.endswith(f"mgu (32,100,256,256; 1 thread) {3200 * 3500 / 1e-3 / (2**30 / 0.06):.0%}.")
