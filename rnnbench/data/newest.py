@@ -63,7 +63,8 @@ def _complete(table: Table, features: list[str], values_RV: np.ndarray, filled: 
         rows = np.flatnonzero(gaps_R)
         if len(rows) and (filled is None or len(rows) == len(column_R)):
             raise UserError(f"{table.path}: column {name!r} has missing values, on line {table.lines(rows)}")
-    return fill(values_RV, filled, (len(values_RV),) * 3) if filled is not None else values_RV
+    R = len(values_RV)
+    return fill(values_RV, filled, (R, R, R)) if filled is not None else values_RV
 
 
 def _positive(table: Table, features: list[str], values_RV: np.ndarray) -> np.ndarray:
