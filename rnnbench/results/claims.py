@@ -10,7 +10,7 @@ from typing import Any
 from rnnbench.errors import UserError, nearest
 from rnnbench.records.paper_table import PaperTable
 from rnnbench.records.record import Run
-from rnnbench.results.group import data_key
+from rnnbench.results.group import data_key, draw
 from rnnbench.results.statistics import (
     ALPHA,
     Interval,
@@ -170,17 +170,17 @@ def _factor(difference: Interval) -> Interval:
 
 def _sample(members: Sequence[Run], metric: str, split: str, scale: str) -> Sample | None:
     """The values by seed; None where a run diverged or a value has no logarithm."""
-    values = {run.job.seed: run.metric(split, metric) for run in members}
-    return _scaled(values, data_key(members[0]) if members else None, scale)
+    values = {draw(run): run.metric(split, metric) for run in members}
+    return _scaled(values, data_key(members) if members else None, scale)
 
 
 def _baseline(members: Sequence[Run], metric: str, scale: str) -> Sample | None:
     """The baseline of each run's own data, paired with it."""
-    values = {run.job.seed: ((run.record or {}).get("baseline") or {}).get(metric) for run in members}
-    return _scaled(values, data_key(members[0]), scale)
+    values = {draw(run): ((run.record or {}).get("baseline") or {}).get(metric) for run in members}
+    return _scaled(values, data_key(members), scale)
 
 
-def _scaled(values: Mapping[int, float | None], data: Any, scale: str) -> Sample | None:
+def _scaled(values: Mapping[tuple[int, int], float | None], data: Any, scale: str) -> Sample | None:
     numbers = {seed: value for seed, value in values.items() if value is not None}
     if len(numbers) < len(values) or (scale == "log" and min(numbers.values(), default=1) <= 0):
         return None
