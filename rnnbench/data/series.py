@@ -22,6 +22,7 @@ from rnnbench.data import references
 from rnnbench.data.calendar import CYCLES, cycles
 from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least, one_of
 from rnnbench.data.filling import IMPUTE, SCALING, Scaler, fill, fit_scaler
+from rnnbench.data.newest import newest_window
 from rnnbench.data.sources import CsvFile, Source
 from rnnbench.data.spec import DataSpec, Window
 from rnnbench.data.table import Table
@@ -228,6 +229,15 @@ class TimeSeries(Dataset):
             "scale": dict(zip(scaler.columns, scaler.scale.tolist())),
             "mase_scale": rows.mase_scale.tolist(),
         }
+
+    def read(self, source: str, artifacts: dict[str, Any]) -> Sequences:
+        """The newest rows of a CSV file, in the form of the one that the run was trained on."""
+        window = newest_window(self.source.user_table(source), artifacts)
+        return Sequences(window, torch.zeros(1, 1))
+
+    def answer(self, prediction: Any, artifacts: dict[str, Any]) -> dict[str, Any]:
+        """The next rows of each target, as the task names them."""
+        return prediction
 
     # --- rows
 

@@ -33,6 +33,10 @@ class Source:
         """The table; ``seed`` counts for simulations only. Raises ``UserError`` when it cannot be had."""
         raise NotImplementedError(f"{type(self).__name__} reads nothing")
 
+    def user_table(self, path: str) -> Table:
+        """A CSV file of the same form, for predictions. Raises ``UserError``."""
+        return Table(path)
+
     def fingerprint(self) -> dict[str, str]:
         """sha256 by file, of files that are not in the manifest."""
         return {}
@@ -55,7 +59,11 @@ class CsvFile(Source):
 
     def read(self, seed: int, data_dir: str | Path | None) -> Table:
         """The file as it is now."""
-        return Table(self.name, self.encoding, self.separator, self.header)
+        return self.user_table(self.name)
+
+    def user_table(self, path: str) -> Table:
+        """A file with the same encoding, separator and header."""
+        return Table(path, self.encoding, self.separator, self.header)
 
     def fingerprint(self) -> dict[str, str]:
         """The sum of the file."""

@@ -27,7 +27,7 @@ from torchmetrics import (
 )
 
 from rnnbench.data.augmentation import Augmentation
-from rnnbench.data.spec import Batch, DataSpec
+from rnnbench.data.spec import Batch, DataSpec, Outputs
 from rnnbench.tasks.task import Task
 
 STRATEGIES = ("direct", "recursive", "encoder_decoder")
@@ -115,7 +115,7 @@ class Forecasting(Task):
 
     def bind(self, artifacts: Mapping[str, Any]) -> None:
         """Take scaling, units and MASE's denominators from what the dataset leaves."""
-        targets = artifacts.get("targets", ["value"])
+        targets = self._names = artifacts.get("targets", ["value"])
         self.units, self.log = artifacts.get("units", "scaled"), artifacts.get("log", False)
         shift, scale = artifacts.get("shift", {}), artifacts.get("scale", {})
         self._shift_C = torch.tensor([shift.get(name, 0.0) for name in targets], dtype=torch.float64)
@@ -189,6 +189,17 @@ class Forecasting(Task):
         scale_O, shift_O = (part.to(scaled_NO).repeat(steps) for part in (self._scale_C, self._shift_C))
         values = scaled_NO * scale_O + shift_O
         return values.exp() if self.log else values
+
+    def predictions(self, outputs: Outputs, batch: Batch, per_step: bool) -> list[Any]:
+        """The next rows of each target by its name, in the units of the file, and with a spread its two ends."""
+        parts = {"": self.point(outputs.values)}
+        if (ends := self.interval(outputs.values)) is not None:
+            parts |= {" low": ends[0], " high": ends[1]}
+        rows = {end: self.original(part).unflatten(1, (-1, len(self._names))) for end, part in parts.items()}
+        columns = [
+            (name + end, rows_NSC[..., c]) for end, rows_NSC in rows.items() for c, name in enumerate(self._names)
+        ]
+        return [{name: rows_NS[n].tolist() for name, rows_NS in columns} for n in range(len(outputs.values))]
 
     def losses(self, outputs_NO: Tensor, targets_N: Tensor) -> Tensor:
         """Squared error, pinball loss or negative log-likelihood, averaged over the numbers of a forecast."""

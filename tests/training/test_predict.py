@@ -99,3 +99,23 @@ def test_words_are_answered_by_tags(runs, tmp_path, capsys):
         "tags": ["B-person", "O"],
         "entities": [{"kind": "person", "text": "Ada"}],
     }
+
+
+def test_a_forecast_goes_on_from_the_newest_rows_of_a_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("RNNBENCH_RUNS", str(tmp_path / "runs"))
+    rows = [f"{50 + i % 7 + i / 10}" for i in range(200)]
+    (tmp_path / "prices.csv").write_text("price\n" + "\n".join(rows))
+    words = ["dataset=csv", f"dataset.path={tmp_path / 'prices.csv'}", "dataset.window=7", "dataset.horizon=3"]
+    assert (
+        main(["train", *words, "model=gru", "task.output=quantiles", "task.anchor=last", "trainer.max_epochs=1"]) == 0
+    )
+    (run,) = (tmp_path / "runs" / "runs").glob("csv-*")
+    (tmp_path / "new.csv").write_text("price\n" + "\n".join(rows[-7:]))
+    capsys.readouterr()
+    assert main(["predict", str(run), str(tmp_path / "new.csv"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {"price", "price low", "price high"}
+    assert all(len(values) == 3 and abs(values[0] - float(rows[-1])) < 20 for values in told.values())
+    (tmp_path / "new.csv").write_text("price\n1\n")
+    assert main(["predict", str(run), str(tmp_path / "new.csv")]) == 2
+    assert "has 1 rows; the run looks at 7" in capsys.readouterr().err
