@@ -25,8 +25,9 @@ from rnnbench.training.callbacks import reseed
 from rnnbench.training.plan import Plan
 from rnnbench.training.stacked_data import StackedBatch, StackedSequences
 
-# Weights times sequences of a batch. Measured on GRUs, T 100, batch 32, against runs alone: at 110,000 (32 units) side by
-# side gives 1.7 and taking turns 1.4 times the speed; at 410,000 (64 units) 1.0 and 1.2; at 1,600,000 (128) 0.9 and 1.0.
+# Weights times sequences of a batch. Measured on GRUs, T 100, batch 32, against runs alone: at 110,000 (32 units) side
+# by side gives 1.7 and taking turns 1.4 times the speed; at 410,000 (64 units) 1.0 and 1.2; at 1,600,000 (128 units)
+# 0.9 and 1.0.
 LARGEST = 200_000
 
 
