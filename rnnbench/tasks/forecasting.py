@@ -196,10 +196,8 @@ class Forecasting(Task):
         if (ends := self.interval(outputs.values)) is not None:
             parts |= {" low": ends[0], " high": ends[1]}
         rows = {end: self.original(part).unflatten(1, (-1, len(self._names))) for end, part in parts.items()}
-        columns = [
-            (name + end, rows_NSC[..., c]) for end, rows_NSC in rows.items() for c, name in enumerate(self._names)
-        ]
-        return [{name: rows_NS[n].tolist() for name, rows_NS in columns} for n in range(len(outputs.values))]
+        named = [(name + end, rows[end][..., c]) for end in rows for c, name in enumerate(self._names)]
+        return [{name: rows_NS[n].tolist() for name, rows_NS in named} for n in range(len(outputs.values))]
 
     def losses(self, outputs_NO: Tensor, targets_N: Tensor) -> Tensor:
         """Squared error, pinball loss or negative log-likelihood, averaged over the numbers of a forecast."""
