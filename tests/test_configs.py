@@ -45,7 +45,7 @@ EXTRA = {
     ("dataset", "csv"): ["dataset.path=prices.csv", "dataset.window=4"],
     ("dataset", "text_csv"): ["dataset.path=texts.csv"],
     ("dataset", "mnist"): ["dataset.batch_size=8", "dataset.eval_batch_size=8"],
-    ("dataset", "imdb"): ["dataset.max_length=20"],
+    ("dataset", "imdb"): ["dataset.max_length=20", "dataset.max_words=5000"],
     ("dataset", "text_file"): ["dataset.path=story.txt"],
     ("task", "language_modelling"): ["dataset=text_file", "dataset.path=story.txt"],
     ("task", "regression"): ["dataset=adding", *SIZES],
