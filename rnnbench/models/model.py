@@ -112,7 +112,6 @@ def build_model(
     task: Any,
     seeds: Sequence[int] = (0, 0, 0),
     device: str | None = None,
-    options: Mapping[str, Any] | None = None,
 ) -> SequenceModel:
     """The model for ``spec``; ``backbone`` is called with the sizes that follow from data and encoder.
 

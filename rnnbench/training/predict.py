@@ -93,7 +93,7 @@ def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
 
 def spec_of(kept: Mapping[str, Any]) -> DataSpec:
     """What ``dataclasses.asdict`` made of a ``DataSpec``, and JSON of that, made one again."""
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
     if (window := values.get("window")) is not None:
         values["window"] = Window(**{**window, "targets": tuple(window["targets"])})
     return DataSpec(**values)

@@ -59,18 +59,19 @@ def read_space(composer: Any, overrides: Sequence[str]) -> Space:
     drawn = {o.get_key_element(): _distribution(o) for o in parsed if o.is_sweep_override()}
     if not drawn:
         raise UserError("search: nothing to draw; give a range, as 'optimizer.lr=tag(log,interval(1e-4,1e-1))'")
-    return Space(tuple(o.input_line for o in parsed if not o.is_sweep_override()), drawn)
+    return Space(tuple(str(o.input_line) for o in parsed if not o.is_sweep_override()), drawn)
 
 
 def _distribution(override: Any) -> Any:
     from hydra.core.override_parser.types import IntervalSweep, RangeSweep
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    value, log = override.value(), "log" in getattr(override.value(), "tags", ())
-    if isinstance(value, IntervalSweep):
+    value: Any = override.value()
+    log, kind = "log" in getattr(value, "tags", ()), type(value)
+    if kind is IntervalSweep:
         _check(override, float(value.start), float(value.end), log)
         return FloatDistribution(float(value.start), float(value.end), log=log)
-    if isinstance(value, RangeSweep):
+    if kind is RangeSweep:
         numbers = list(value.range())
         _check(override, numbers[0] if numbers else math.nan, numbers[-1] if numbers else math.nan, log)
         if all(isinstance(number, int) for number in numbers):
