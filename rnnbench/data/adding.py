@@ -10,14 +10,14 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor
 
-from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least, one_of
-from rnnbench.data.seeding import derive
+from rnnbench.data.dataset import Sequences, at_least, one_of
+from rnnbench.data.generated import Generated
 from rnnbench.data.spec import DataSpec
 
 GENERATORS = ("hochreiter1997", "arjovsky2016", "bai2018")
 
 
-class Adding(Dataset):
+class Adding(Generated):
     """Each step holds a number and a marker; one target a sequence, predicted after the last step.
 
     The published generators differ:
@@ -52,14 +52,9 @@ class Adding(Dataset):
         batch_size: int = 64,
         eval_batch_size: int | None = None,
     ):
-        super().__init__(name, batch_size, eval_batch_size)
+        super().__init__(name, train_size, valid_size, test_size, batch_size, eval_batch_size)
         self.generator = one_of("generator", generator, GENERATORS)
         self.length = at_least("length", length, 20 if generator == "hochreiter1997" else 2)
-        self.sizes = {
-            "train": at_least("train_size", train_size, 1),
-            "valid": at_least("valid_size", valid_size, 1),
-            "test": at_least("test_size", test_size, 1),
-        }
 
     @property
     def spec(self) -> DataSpec:
@@ -75,11 +70,8 @@ class Adding(Dataset):
         zeroed = 0.1 + 0.9 / (self.length // 2 - 1)
         return {"mse": (2 - zeroed) / 3 / 16}
 
-    def load(self, seed: int) -> Splits:
-        """Generate the splits, each from a seed of its own."""
-        return Splits(**{split: self._generate(n, derive(seed, split)) for split, n in self.sizes.items()})
-
-    def _generate(self, count: int, seed: int) -> Sequences:
+    def generate(self, count: int, seed: int) -> Sequences:
+        """As the base says."""
         random = torch.Generator().manual_seed(seed)
         if self.generator == "hochreiter1997":
             return _hochreiter(count, self.length, random)

@@ -11,8 +11,8 @@ import string
 import torch
 from torch.nn import functional as F
 
-from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least
-from rnnbench.data.seeding import derive
+from rnnbench.data.dataset import Sequences
+from rnnbench.data.generated import Generated
 from rnnbench.data.spec import DataSpec
 
 DIGITS = 8  # of a number, at most
@@ -20,50 +20,25 @@ DISTRACTORS = 3  # between two characters, at most
 LONGEST_TAG, STEPS = 10, 50
 
 
-class Characters(Dataset):
+class Characters(Generated):
     """Strings over ``alphabet``, a class a step: each character predicts the next; a subclass writes the strings.
 
-    Args:
-        name: what tables call it.
-        train_size: training strings, generated once a run.
-        valid_size: validation strings.
-        test_size: test strings.
-        batch_size: strings of a training step.
-        eval_batch_size: strings of an evaluation step; None: as ``batch_size``.
+    For the arguments see ``Generated``.
     """
 
     alphabet: str
-
-    def __init__(
-        self,
-        name: str,
-        train_size: int = 10_000,
-        valid_size: int = 1_000,
-        test_size: int = 1_000,
-        batch_size: int = 20,
-        eval_batch_size: int | None = None,
-    ):
-        super().__init__(name, batch_size, eval_batch_size)
-        self.sizes = {
-            "train": at_least("train_size", train_size, 1),
-            "valid": at_least("valid_size", valid_size, 1),
-            "test": at_least("test_size", test_size, 1),
-        }
 
     @property
     def spec(self) -> DataSpec:
         """One-hot characters in, one of them out, at every step."""
         return DataSpec("classification", len(self.alphabet), len(self.alphabet), per_step=True)
 
-    def load(self, seed: int) -> Splits:
-        """Write the splits, each from a seed of its own."""
-        return Splits(**{split: self._generate(n, derive(seed, split)) for split, n in self.sizes.items()})
-
     def write(self, chance: random.Random) -> tuple[str, int]:
         """A string, and the place of the first character that is scored when it is predicted."""
         raise NotImplementedError(f"{type(self).__name__} writes nothing")
 
-    def _generate(self, count: int, seed: int) -> Sequences:
+    def generate(self, count: int, seed: int) -> Sequences:
+        """Ragged sequences of one-hot characters."""
         chance = random.Random(seed)
         written = [self.write(chance) for _ in range(count)]
         codes = [torch.tensor([self.alphabet.index(character) for character in text]) for text, _ in written]
@@ -80,17 +55,6 @@ class Arithmetic(Characters):
     """
 
     alphabet = string.digits + "+-=." + string.ascii_lowercase
-
-    def __init__(
-        self,
-        name: str = "arithmetic",
-        train_size: int = 10_000,
-        valid_size: int = 1_000,
-        test_size: int = 1_000,
-        batch_size: int = 20,
-        eval_batch_size: int | None = None,
-    ):
-        super().__init__(name, train_size, valid_size, test_size, batch_size, eval_batch_size)
 
     def write(self, chance: random.Random) -> tuple[str, int]:
         """The problem and its answer."""
@@ -112,17 +76,6 @@ class Tags(Characters):
     """
 
     alphabet = string.ascii_lowercase + "<>/."
-
-    def __init__(
-        self,
-        name: str = "tags",
-        train_size: int = 10_000,
-        valid_size: int = 1_000,
-        test_size: int = 1_000,
-        batch_size: int = 20,
-        eval_batch_size: int | None = None,
-    ):
-        super().__init__(name, train_size, valid_size, test_size, batch_size, eval_batch_size)
 
     def write(self, chance: random.Random) -> tuple[str, int]:
         """The tags, and a full stop."""

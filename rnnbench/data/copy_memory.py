@@ -11,8 +11,8 @@ from typing import Literal
 import torch
 from torch.nn import functional as F
 
-from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least, one_of
-from rnnbench.data.seeding import derive
+from rnnbench.data.dataset import Sequences, at_least, one_of
+from rnnbench.data.generated import Generated
 from rnnbench.data.spec import DataSpec
 
 SYMBOLS = 10  # to remember, each one of 1 to 8; 0 is blank, 9 the delimiter
@@ -20,7 +20,7 @@ KINDS = 8
 DELIMITER = 9
 
 
-class CopyMemory(Dataset):
+class CopyMemory(Generated):
     """A class a step, over T + 20 steps; the loss is averaged over all of them.
 
     Both forms show ten symbols and ask for blanks up to step T + 10, then for the symbols in order:
@@ -52,14 +52,9 @@ class CopyMemory(Dataset):
         batch_size: int = 32,
         eval_batch_size: int | None = None,
     ):
-        super().__init__(name, batch_size, eval_batch_size)
+        super().__init__(name, train_size, valid_size, test_size, batch_size, eval_batch_size)
         self.length = at_least("length", length, 1)
         self.form = one_of("form", form, ("arjovsky2016", "bai2018"))
-        self.sizes = {
-            "train": at_least("train_size", train_size, 1),
-            "valid": at_least("valid_size", valid_size, 1),
-            "test": at_least("test_size", test_size, 1),
-        }
 
     @property
     def spec(self) -> DataSpec:
@@ -71,11 +66,8 @@ class CopyMemory(Dataset):
         """Nats a step of knowing the form but remembering no symbol: blanks for certain, then one in eight."""
         return {"nll": SYMBOLS * math.log(KINDS) / (self.length + 2 * SYMBOLS)}
 
-    def load(self, seed: int) -> Splits:
-        """Generate the splits, each from a seed of its own."""
-        return Splits(**{split: self._generate(n, derive(seed, split)) for split, n in self.sizes.items()})
-
-    def _generate(self, count: int, seed: int) -> Sequences:
+    def generate(self, count: int, seed: int) -> Sequences:
+        """As the base says."""
         random = torch.Generator().manual_seed(seed)
         symbols = torch.randint(1, KINDS + 1, (count, SYMBOLS), generator=random, dtype=torch.uint8)
         inputs_NT = F.pad(symbols, (0, self.length + SYMBOLS))

@@ -9,8 +9,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least
-from rnnbench.data.seeding import derive
+from rnnbench.data.dataset import Sequences, at_least
+from rnnbench.data.generated import Generated
 from rnnbench.data.spec import DataSpec
 
 REBER = "BTPXSVE"
@@ -25,31 +25,6 @@ GRAMMAR = {
     6: {"E": 7},
 }
 END = 7
-
-
-class Generated(Dataset):
-    """Splits drawn from seeds of their own; a subclass gives ``spec`` and ``generate``."""
-
-    def __init__(
-        self, name: str, train_size: int, valid_size: int, test_size: int, batch_size: int, eval_batch_size: int | None
-    ):
-        super().__init__(name, batch_size, eval_batch_size)
-        self.sizes = {
-            "train": at_least("train_size", train_size, 1),
-            "valid": at_least("valid_size", valid_size, 1),
-            "test": at_least("test_size", test_size, 1),
-        }
-
-    def load(self, seed: int) -> Splits:
-        """Generate the splits."""
-        made = {}
-        for split, count in self.sizes.items():
-            made[split] = self.generate(count, torch.Generator().manual_seed(derive(seed, split)))
-        return Splits(**made)
-
-    def generate(self, count: int, random: Generator) -> Sequences:
-        """``count`` sequences."""
-        raise NotImplementedError(f"{type(self).__name__} generates nothing")
 
 
 class EmbeddedReber(Generated):
@@ -84,8 +59,9 @@ class EmbeddedReber(Generated):
         """Seven symbols in, the next of seven out, at every step."""
         return DataSpec("classification", len(REBER), len(REBER), per_step=True)
 
-    def generate(self, count: int, random: Generator) -> Sequences:
+    def generate(self, count: int, seed: int) -> Sequences:
         """Strings without their last symbol, and without their first."""
+        random = torch.Generator().manual_seed(seed)
         strings = [torch.tensor([REBER.index(symbol) for symbol in _reber(random)]) for _ in range(count)]
         return Sequences([_one_hot(s[:-1], len(REBER)) for s in strings], [s[1:].to(torch.uint8) for s in strings])
 
@@ -127,8 +103,9 @@ class LongLag(Generated):
         """p + 4 symbols in, two classes out, after the last step."""
         return DataSpec("classification", self.distractors + 4, 2)
 
-    def generate(self, count: int, random: Generator) -> Sequences:
+    def generate(self, count: int, seed: int) -> Sequences:
         """Ragged sequences of one-hot symbols, lag + 12 steps on the mean."""
+        random = torch.Generator().manual_seed(seed)
         p = self.distractors
         more_N = torch.empty(count, dtype=torch.double).geometric_(0.1, generator=random).long() - 1
         classes_N = torch.randint(2, (count,), generator=random)
@@ -182,8 +159,9 @@ class TwoSequence(Generated):
         """Of predicting 1/2."""
         return {"mse": 0.25}
 
-    def generate(self, count: int, random: Generator) -> Sequences:
+    def generate(self, count: int, seed: int) -> Sequences:
         """Ragged sequences of one number a step."""
+        random = torch.Generator().manual_seed(seed)
         longest = self.length + self.length // 10
         classes_N1 = torch.randint(2, (count, 1), generator=random).float()
         numbers_NT = torch.randn(count, longest, generator=random) * 0.2**0.5
@@ -227,8 +205,9 @@ class TemporalOrder(Generated):
         """Eight symbols in, four classes out, after the last step."""
         return DataSpec("classification", 8, 4)
 
-    def generate(self, count: int, random: Generator) -> Sequences:
+    def generate(self, count: int, seed: int) -> Sequences:
         """Ragged sequences of one-hot symbols."""
+        random = torch.Generator().manual_seed(seed)
         T = self.length
         symbols_NT = torch.randint(2, 6, (count, T + T // 10), generator=random)
         symbols_NT[:, 0] = 0

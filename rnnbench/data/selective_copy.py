@@ -10,12 +10,12 @@ import math
 import torch
 from torch.nn import functional as F
 
-from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least
-from rnnbench.data.seeding import derive
+from rnnbench.data.dataset import Sequences, at_least
+from rnnbench.data.generated import Generated
 from rnnbench.data.spec import DataSpec
 
 
-class SelectiveCopy(Dataset):
+class SelectiveCopy(Generated):
     """``length`` steps hold ``symbols`` tokens at random places among blanks; then as many markers ask for them.
 
     The task of Gu & Dao 2023 (Mamba, section 4.1.1), as Feng et al. 2024 take it: where the tokens stand differs from
@@ -46,15 +46,10 @@ class SelectiveCopy(Dataset):
         batch_size: int = 64,
         eval_batch_size: int | None = None,
     ):
-        super().__init__(name, batch_size, eval_batch_size)
+        super().__init__(name, train_size, valid_size, test_size, batch_size, eval_batch_size)
         self.symbols = at_least("symbols", symbols, 1)
         self.length = at_least("length", length, symbols)
         self.vocabulary = at_least("vocabulary", vocabulary, 3)
-        self.sizes = {
-            "train": at_least("train_size", train_size, 1),
-            "valid": at_least("valid_size", valid_size, 1),
-            "test": at_least("test_size", test_size, 1),
-        }
 
     @property
     def spec(self) -> DataSpec:
@@ -66,11 +61,8 @@ class SelectiveCopy(Dataset):
         tokens = self.vocabulary - 2
         return {"nll": math.log(tokens), "accuracy": 1 / tokens}
 
-    def load(self, seed: int) -> Splits:
-        """Generate the splits, each from a seed of its own."""
-        return Splits(**{split: self._generate(n, derive(seed, split)) for split, n in self.sizes.items()})
-
-    def _generate(self, count: int, seed: int) -> Sequences:
+    def generate(self, count: int, seed: int) -> Sequences:
+        """As the base says."""
         random = torch.Generator().manual_seed(seed)
         K, L = self.symbols, self.length
         tokens_NK = torch.randint(2, self.vocabulary, (count, K), generator=random)

@@ -22,7 +22,7 @@ def texts(data, split="train", seed=0):
 
 def test_the_answer_is_right_and_alone_is_scored():
     signs = Counter()
-    for text, mask in texts(Arithmetic(**SIZES)):
+    for text, mask in texts(Arithmetic("arithmetic", **SIZES)):
         asked, answer = text.split("=")
         problem = re.sub("[a-z]", "", asked)
         left, sign, right = re.fullmatch(r"(-?\d+)([+-])(-?\d+)", problem).groups()
@@ -36,7 +36,7 @@ def test_the_answer_is_right_and_alone_is_scored():
 
 def test_tags_close_in_their_order():
     kinds = Counter()
-    for text, mask in texts(Tags(**SIZES)):
+    for text, mask in texts(Tags("tags", **SIZES)):
         opened = []
         assert text.endswith(".")
         assert all(mask)
@@ -52,7 +52,7 @@ def test_tags_close_in_their_order():
 
 
 def test_tags_are_opened_by_a_fair_coin_and_no_more_after_fifty_turns():
-    strings = [Tags().write(random.Random(seed))[0] for seed in range(2000)]
+    strings = [Tags("tags").write(random.Random(seed))[0] for seed in range(2000)]
     single = sum(re.fullmatch(r"<(\w+)></\1>\.", s) is not None for s in strings) / 2000
     assert single == pytest.approx(0.25, abs=0.04)  # closed at once, and nothing after it
 
@@ -60,13 +60,13 @@ def test_tags_are_opened_by_a_fair_coin_and_no_more_after_fifty_turns():
         def random(self):
             return 0.9
 
-    text, _ = Tags().write(Tails(0))
+    text, _ = Tags("tags").write(Tails(0))
     assert len(re.findall("<[a-z]", text)) == len(re.findall("</", text)) == 50
 
 
 @pytest.mark.parametrize("cls", [Arithmetic, Tags])
 def test_batches_seeds_and_splits(cls):
-    data = cls(**SIZES)
+    data = cls("x", **SIZES)
     batch = data.load(0).train.batch(torch.arange(5))
     assert batch.inputs_BTI.shape[2] == data.spec.input_size == data.spec.target_size == len(data.alphabet)
     assert batch.mask.shape == batch.targets.shape
@@ -74,4 +74,4 @@ def test_batches_seeds_and_splits(cls):
     assert list(texts(data)) != list(texts(data, seed=1))
     assert list(texts(data, "valid")) != list(texts(data, "test"))
     with pytest.raises(ValueError, match="test_size="):
-        cls(test_size=0)
+        cls("x", test_size=0)
