@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least
+from rnnbench.data.dataset import Sequences, Splits, at_least
 from rnnbench.data.entities import is_bio, spans
+from rnnbench.data.of_words import OfWords
 from rnnbench.data.spec import DataSpec
-from rnnbench.data.text import RESERVED, Vocabulary, count_words, user_texts
+from rnnbench.data.text import RESERVED, Vocabulary, user_texts
 from rnnbench.errors import UserError
 
 Sentence = tuple[list[str], list[str]]  # words and their tags
@@ -26,7 +27,7 @@ _NO_WORD = re.compile(r"#|\d+[-.]\d+$")
 CHARACTERS = RESERVED + ord(LAST) - ord(FIRST) + 1
 
 
-class Tagging(Dataset):
+class Tagging(OfWords):
     """Ids of words, and of their characters, in; the tag of each word out. A subclass gives ``sentences`` and ``tags``.
 
     The vocabulary is counted on the training sentences alone. Its size is known beforehand where ``max_words`` is set.
@@ -54,12 +55,8 @@ class Tagging(Dataset):
         eval_batch_size: int | None,
         data_dir: str | Path | None = None,
     ):
-        super().__init__(name, batch_size, eval_batch_size, data_dir)
-        self.lower = lower
-        self.min_count = at_least("min_count", min_count, 1)
-        self.max_words = None if max_words is None else at_least("max_words", max_words, 1)
+        super().__init__(name, lower, min_count, max_words, batch_size, eval_batch_size, data_dir)
         self.characters = None if characters is None else at_least("characters", characters, 2)
-        self._vocabulary: Vocabulary | None = None
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -73,14 +70,12 @@ class Tagging(Dataset):
     @property
     def spec(self) -> DataSpec:
         """One id a step and those of its characters; entities where the tags mark their beginning and inside."""
-        if self.max_words is None and self._vocabulary is None:
-            self._vocabulary = self._counted(self.sentences()[0])
         return DataSpec(
             "entities" if is_bio(self.tags) else "tagging",
             input_size=1 + (self.characters or 0),
             target_size=len(self.tags),
             per_step=True,
-            vocabulary=len(self._vocabulary) if self._vocabulary else RESERVED + (self.max_words or 0),
+            vocabulary=self.ids,
             characters=None if self.characters is None else CHARACTERS,
             labels=self.tags,
         )
@@ -88,19 +83,19 @@ class Tagging(Dataset):
     def load(self, seed: int) -> Splits:
         """The splits; ``seed`` has no effect. Raises ``UserError`` for files that do not serve."""
         parts = self.sentences()
-        if self._vocabulary is None:
-            self._vocabulary = self._counted(parts[0])
+        vocabulary = self.vocabulary([words for words, _ in parts[0]])
         numbers = {tag: i for i, tag in enumerate(self.tags)}
         splits = []
         for part in parts:
             if unknown := {tag for _, tags in part for tag in tags} - set(numbers):
                 raise UserError(f"{self.name}: tag {min(unknown)!r} is not among {', '.join(self.tags)}")
-            inputs = [self._encode(words, self._vocabulary) for words, _ in part]
+            inputs = [self._encode(words, vocabulary) for words, _ in part]
             splits.append(Sequences(inputs, [torch.tensor([numbers[tag] for tag in tags]) for _, tags in part]))
         return Splits(*splits)
 
-    def _counted(self, sentences: list[Sentence]) -> Vocabulary:
-        return count_words((words for words, _ in sentences), self.lower, self.min_count, self.max_words)
+    def training_words(self) -> list[Sequence[str]]:
+        """Of the sentences."""
+        return [words for words, _ in self.sentences()[0]]
 
     def _encode(self, words: Sequence[str], vocabulary: Vocabulary) -> Tensor:
         """int32 ``(T, 1 + C)``."""
@@ -112,8 +107,7 @@ class Tagging(Dataset):
 
     def artifacts(self) -> dict[str, Any]:
         """Words and tags."""
-        assert self._vocabulary is not None
-        return {"words": list(self._vocabulary.words), "tags": list(self.tags)}
+        return {"words": list(self.vocabulary().words), "tags": list(self.tags)}
 
     def read(self, source: str, artifacts: dict[str, Any]) -> Sequences:
         """A sentence, or a UTF-8 file with one a line."""

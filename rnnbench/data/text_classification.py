@@ -8,15 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least, named
+from rnnbench.data.dataset import Sequences, Splits, at_least, named
+from rnnbench.data.of_words import OfWords
 from rnnbench.data.spec import DataSpec
-from rnnbench.data.text import RESERVED, Vocabulary, count_words, tokenise, user_texts
+from rnnbench.data.text import Vocabulary, tokenise, user_texts
 from rnnbench.errors import UserError
 
 Rows = list[tuple[str, str]]  # a text and the name of its class
 
 
-class TextClassification(Dataset):
+class TextClassification(OfWords):
     """Ids of words in, one class a text. A subclass gives ``rows`` and ``classes``.
 
     The vocabulary is counted on the training texts alone. Its size is known beforehand where ``max_words`` is set.
@@ -43,12 +44,8 @@ class TextClassification(Dataset):
         eval_batch_size: int | None,
         data_dir: str | Path | None = None,
     ):
-        super().__init__(name, batch_size, eval_batch_size, data_dir)
-        self.lower = lower
-        self.min_count = at_least("min_count", min_count, 1)
-        self.max_words = None if max_words is None else at_least("max_words", max_words, 1)
+        super().__init__(name, lower, min_count, max_words, batch_size, eval_batch_size, data_dir)
         self.max_length = None if max_length is None else at_least("max_length", max_length, 1)
-        self._vocabulary: Vocabulary | None = None
         self._labels: tuple[str, ...] = ()
 
     @property
@@ -63,17 +60,17 @@ class TextClassification(Dataset):
     @property
     def spec(self) -> DataSpec:
         """One id a step; reads the texts only where nothing else says how many words there are."""
-        if self.max_words is None and self._vocabulary is None:
-            self._vocabulary = self._counted(self._tokens(self.rows()[0]))
-        words = len(self._vocabulary) if self._vocabulary else RESERVED + (self.max_words or 0)
-        return DataSpec("text_classification", input_size=1, target_size=self.classes, vocabulary=words)
+        return DataSpec("text_classification", input_size=1, target_size=self.classes, vocabulary=self.ids)
+
+    def training_words(self) -> list[list[str]]:
+        """Of the texts, as far as they are read."""
+        return self._tokens(self.rows()[0])
 
     def load(self, seed: int) -> Splits:
         """The splits; ``seed`` has no effect. Raises ``UserError`` for files that do not serve."""
         parts = self.rows()
         texts = [self._tokens(rows) for rows in parts]
-        if self._vocabulary is None:
-            self._vocabulary = self._counted(texts[0])
+        self.vocabulary(texts[0])
         self._labels = tuple(sorted({label for _, label in parts[0]}))
         if len(self._labels) != self.classes:
             raise UserError(f"{self.name}: {len(self._labels)} classes in the training texts, not {self.classes}")
@@ -82,11 +79,7 @@ class TextClassification(Dataset):
     def _tokens(self, rows: Rows) -> list[list[str]]:
         return [tokenise(text)[: self.max_length] for text, _ in rows]
 
-    def _counted(self, texts: list[list[str]]) -> Vocabulary:
-        return count_words(texts, self.lower, self.min_count, self.max_words)
-
     def _sequences(self, texts: list[list[str]], rows: Rows) -> Sequences:
-        assert self._vocabulary is not None
         for tokens, (text, label) in zip(texts, rows, strict=True):
             if not tokens:
                 raise UserError(f"{self.name}: the text {text!r} of class {label!r} has no words")
@@ -94,12 +87,11 @@ class TextClassification(Dataset):
                 known = ", ".join(self._labels)
                 raise UserError(f"{self.name}: class {label!r} is not among those of the training texts: {known}")
         targets = torch.tensor([self._labels.index(label) for _, label in rows])
-        return Sequences([self._vocabulary.encode(tokens) for tokens in texts], targets)
+        return Sequences([self.vocabulary().encode(tokens) for tokens in texts], targets)
 
     def artifacts(self) -> dict[str, Any]:
         """Words and names of classes."""
-        assert self._vocabulary is not None
-        return {"words": list(self._vocabulary.words), "labels": list(self._labels)}
+        return {"words": list(self.vocabulary().words), "labels": list(self._labels)}
 
     def read(self, source: str, artifacts: dict[str, Any]) -> Sequences:
         """A text, or a UTF-8 file with one text a line."""
