@@ -193,6 +193,9 @@ class SequenceModule(L.LightningModule):
 
     def on_train_start(self) -> None:
         """Take the schedule up where it stood; the optimiser has its rate back already."""
+        if next(self.parameters()).dtype is torch.float64:
+            for metrics in (self.train_metrics, self.valid_metrics):
+                metrics.set_dtype(torch.float64)  # torchmetrics takes a move to a device for one to single precision
         if self._scheduler_state is not None and self.scheduler is not None:
             self.scheduler.load_state_dict(self._scheduler_state)
 

@@ -104,7 +104,7 @@ class _Group:
         self.loss_sum_M = torch.stack([m.loss_sum for m in modules])
         self.norm_sum_M = torch.stack([m.grad_norm_sum for m in modules])
         self.steps_M1 = torch.tensor([[float(r.step)] for r in self.replicas], dtype=torch.float64)
-        self.train_metrics = StackedMetrics(self.task, [m.train_metrics for m in modules])
+        self.train_metrics = StackedMetrics([m.task for m in modules], [m.train_metrics for m in modules])
         like = self.model.weights_MP.detach()
         self.clip_norm_M = _column(like, [m.clip_norm for m in modules])[:, 0]
         self.clip_value_M1 = _column(like, [m.clip_value for m in modules])
@@ -184,7 +184,8 @@ class _Group:
         return grad_MP
 
     def _validate(self) -> None:
-        metrics = StackedMetrics(self.task, [replica.module.valid_metrics for replica in self.replicas])
+        modules = [replica.module for replica in self.replicas]
+        metrics = StackedMetrics([m.task for m in modules], [m.valid_metrics for m in modules])
         orders = [r.parts.data.val_dataloader().sampler.batches()[: self.limit] for r in self.replicas]
         for some in self._portions(len(orders[0])):
             scores = self.model.score(self.valid, self.rows, [torch.cat(order[some]) for order in orders])

@@ -17,10 +17,15 @@ HELD = 200_000  # numbers of a run that may wait; more would not fit a processor
 
 
 class StackedMetrics:
-    """Collects what batches gave, and updates each run's own metrics with it."""
+    """Collects what batches gave, and updates each run's own metrics with it.
 
-    def __init__(self, task: Task, metrics: Sequence[MetricCollection]):
-        self.task, self.metrics = task, metrics
+    Args:
+        tasks: of the runs: a run's own data decide the units in which its task measures.
+        metrics: of the runs.
+    """
+
+    def __init__(self, tasks: Sequence[Task], metrics: Sequence[MetricCollection]):
+        self.tasks, self.metrics = tasks, metrics
         self._waiting: list[Scores] = []
         self._numbers = 0
 
@@ -35,6 +40,6 @@ class StackedMetrics:
         """Update the metrics with all that waits."""
         waiting, self._waiting, self._numbers = self._waiting, [], 0
         if waiting:
-            for m, metrics in enumerate(self.metrics):
+            for m, (task, metrics) in enumerate(zip(self.tasks, self.metrics, strict=True)):
                 parts = zip(*(scores.of(m) for scores in waiting))
-                self.task.update(metrics, *(torch.cat(part) for part in parts))
+                task.update(metrics, *(torch.cat(part) for part in parts))

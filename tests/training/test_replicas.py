@@ -49,7 +49,9 @@ def together(runs, members, *overrides, where="group", stop=None):
 
 
 def one_by_one(runs, members, *overrides, where="alone"):
-    return [runs.train(*BASE, *overrides, *own, where=where) for own in members]
+    for own in members:
+        runs.train(*BASE, *overrides, *own, where=where)
+    return [RunDirectory(runs.plan(*BASE, *overrides, *own, where=where).path).result() for own in members]
 
 
 def assert_equal(ours, theirs, path=""):
@@ -138,6 +140,9 @@ SETTINGS = {
     "success by a metric": tuple(
         [f"seed={i}", "optimizer.lr=0.05", "success.metric=mse", "success.threshold=2.5", "trainer.max_epochs=6"]
         for i in range(3)
+    ),
+    "units of its own data": tuple(
+        [f"seed={i}", "dataset=price_walk", "dataset.batch_size=100", "model.hidden_size=4"] for i in range(2)
     ),
     "validated seldom": tuple([f"seed={i}", "trainer.validate_every=2", "optimizer=rmsprop"] for i in range(2)),
 }
