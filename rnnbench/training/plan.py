@@ -23,6 +23,7 @@ from rnnbench.models.word_vectors import sha256
 from rnnbench.records.identity import flatten, identity, without_defaults
 from rnnbench.records.record import Job
 from rnnbench.records.store import RunDirectory, run_name
+from rnnbench.tasks import Task
 from rnnbench.training.check import TARGETS, locate, problems
 from rnnbench.training.compose import plain
 from rnnbench.training.explain import full_key
@@ -207,6 +208,8 @@ def _check_success(config: dict[str, Any], task: Any) -> None:
         lines.append(f"success.metric={chosen['metric']}: {config['task']['name']} has {', '.join(task.modes)}")
     if (chosen["metric"] is None) != (chosen["threshold"] is None):
         lines.append("success.metric and success.threshold need each other: set both, or none")
+    if chosen["error"] is not None and type(task).errors is Task.errors:
+        lines.append(f"success.error: {config['task']['name']} measures no errors of sequences; use success.metric")
     if chosen["mean"] is not None and chosen["error"] is None:
         lines.append(f"success.mean={chosen['mean']}: is of errors, set success.error too")
     if chosen["error"] is not None and config["trainer"]["devices"] not in (1, "1", "auto"):

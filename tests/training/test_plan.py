@@ -108,6 +108,7 @@ def test_compiled_code_is_for_full_precision_on_the_cpu(runs):
         (["success.mean=0.1"], "success.mean=0.1: is of errors, set success.error too"),
         (["success.error=0.1", "success.metric=mse", "success.threshold=1"], "exclude each other"),
         (["success.error=0.1", "trainer.devices=2", "trainer.accelerator=cpu"], "set trainer.devices=1"),
+        (["dataset=price_walk", "success.error=0.1"], "success.error: forecasting measures no errors of sequences"),
         (["success.error=-1"], "success.error=-1.0: must be greater than 0"),
         (["success.split=test"], "success.split=test: no such choice"),
         (["replicas_max_memory=0"], "replicas_max_memory=0: must be at least 1"),
