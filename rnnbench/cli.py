@@ -145,7 +145,6 @@ def _predict(args: argparse.Namespace) -> int:
     from rnnbench.training.answers import show
     from rnnbench.training.predict import load_trained
 
-    sys.path.append(str(Path.cwd()))  # where a module of the user's lies
     trained = load_trained(args.run, args.module)
     for source in args.inputs:
         show(trained.predict(source), args.json)
@@ -156,7 +155,6 @@ def _generate(args: argparse.Namespace) -> int:
     from rnnbench.training.generate import generate
     from rnnbench.training.predict import load_trained
 
-    sys.path.append(str(Path.cwd()))
     trained = load_trained(args.run, args.module)
     print(generate(trained, args.prompt, args.length, args.temperature, args.seed))
     return 0
@@ -166,7 +164,6 @@ def _inspect(args: argparse.Namespace) -> int:
     from rnnbench.insight.time import inspect
     from rnnbench.training.predict import load_trained
 
-    sys.path.append(str(Path.cwd()))
     runs = [(run.resolve().name.rpartition("-")[0], load_trained(run, args.module)) for run in args.runs]
     for label, flow in inspect(runs, args.sequences, args.out).items():
         known = flow[~(flow != flow)]

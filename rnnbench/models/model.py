@@ -139,6 +139,7 @@ def build_model(
         if spec.carries_state and getattr(built, "bidirectional", False):
             raise ValueError("bidirectional=True: the state is carried from batch to batch, which goes forwards only")
         torch.manual_seed(seed["head"])
+        # not a composition like others: its decoder is a second backbone, of sizes that the window gives
         options, sizes = task.model_options(), (task.output_size(spec), None if spec.per_step else task.pooling)
         if spec.window is not None and (options.get("strategy", "direct") != "direct" or options.get("anchor")):
             return _forecaster(built, backbone, spec, *sizes, seed["head"], options)

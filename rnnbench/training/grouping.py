@@ -99,9 +99,6 @@ def why_alone(plan: Plan) -> str | None:
     trainer = plan.config["trainer"]
     if plan.engine == "torch":
         return f"{plan.job.model} is not made of our cells"
-    task = plan.task
-    if task.encoder or task.composition or task.pooling == "attention" or plan.dataset.spec.carries_state:
-        return f"models of {task.name} on {plan.dataset.name} are more than a backbone and a linear head"
     if trainer["precision"] not in ("32", "64"):
         return f"trainer.precision={trainer['precision']}"
     if trainer["accelerator"] != "cpu" and (trainer["accelerator"] != "auto" or torch.cuda.is_available()):
@@ -110,11 +107,13 @@ def why_alone(plan: Plan) -> str | None:
         return "several devices"
     if plan.config["debug"]["detect_anomaly"]:
         return "debug.detect_anomaly"
+    task, spec = plan.task, plan.dataset.spec
     if task.augments:
         return "task.augment"
-    composed = build_model(plan.backbone, plan.dataset.spec, task, device="meta")
-    if type(composed) is not SequenceModel:
-        return f"{type(composed).__name__} is composed of steps of its own"
+    model = build_model(plan.backbone, spec, task, device="meta")
+    plain = type(model) is SequenceModel and model.encoder is None and model.attention is None
+    if not plain or spec.carries_state:
+        return f"models of {task.name} on {plan.dataset.name} are more than a backbone and a linear head"
     return why_not_stacked(plan.optimizer([nn.Parameter(torch.zeros(1))]))
 
 

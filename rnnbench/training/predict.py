@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,12 +68,15 @@ def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
 
     Args:
         folder: of a finished run.
-        modules: of the user's own that its configuration may name; importing one runs its code.
+        modules: of the user's own that its configuration may name, found from the working folder too; importing one
+            runs its code.
 
     Raises:
         UserError: the folder holds no finished run, or names a class of another module.
     """
     directory = RunDirectory(folder)
+    if modules and (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the directory of a finished run")
     record, weights = directory.result(), directory.checkpoints / "selected.ckpt"
