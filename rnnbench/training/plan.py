@@ -91,7 +91,7 @@ def make_plan(cfg: DictConfig, overrides: Sequence[str] = ()) -> Plan:
     task = build_part("task", config["task"])()
     if config["task"]["name"] != dataset.spec.task:
         raise Problems([f"task={config['task']['name']}: dataset {dataset.name} poses {dataset.spec.task}"])
-    match = _solve_budget(config, dataset, task)
+    match = _solve_budget(config, dataset, task, overrides)
     backbone = build_part("model", config["model"])
     model = _meta(backbone, dataset, task, "model")
     optimizer, scheduler = _optimizer(config, model)
@@ -150,10 +150,12 @@ def _meta(backbone: Callable[..., Any], dataset: Any, task: Any, key: str) -> An
         raise Problems([f"{key}: {error}"]) from error
 
 
-def _solve_budget(config: dict[str, Any], dataset: Any, task: Any) -> Match | None:
+def _solve_budget(config: dict[str, Any], dataset: Any, task: Any, overrides: Sequence[str]) -> Match | None:
     target = config["budget"]["params"]
     if target is None:
         return None
+    if any(word.lstrip("+").startswith("model.hidden_size=") for word in overrides):
+        raise Problems([f"model.hidden_size and budget.params={target} exclude each other: a budget solves the size"])
     if "hidden_size" not in config["model"]:
         raise Problems([f"budget.params={target}: model {config['model']['name']} has no hidden_size to solve for"])
 

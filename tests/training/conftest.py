@@ -43,7 +43,8 @@ class Runs:
         self.composer = Composer(self.conf)
 
     def plan(self, *overrides: str, where: str = "runs") -> Plan:
-        words = [*SMALL, *overrides]
+        solved = any(word.startswith("budget.params=") for word in overrides)
+        words = [word for word in SMALL if not (solved and word.startswith("model.hidden_size="))] + [*overrides]
         return make_plan(self.composer.one([*words, f"paths.runs_dir={self.folder / where}"]), words)
 
     def train(self, *overrides: str, where: str = "runs", stop: StopFlag | None = None) -> dict:

@@ -102,6 +102,7 @@ def test_compiled_code_is_for_full_precision_on_the_cpu(runs):
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
+        (["budget.params=960", "model.hidden_size=4"], "model.hidden_size and budget.params=960 exclude each other"),
         (["success.metric=f1", "success.threshold=1"], "success.metric=f1: regression has mse, mae"),
         (["success.metric=mse"], "success.metric and success.threshold need each other"),
         (["success.threshold=0.1"], "success.metric and success.threshold need each other"),
