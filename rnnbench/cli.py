@@ -46,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in str(error).splitlines():
             print(f"rnnbench: {line}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # before a run could have left anything, which has its own way to stop
+        print("rnnbench: stopped", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # `rnnbench table | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # keeps the interpreter's last flush quiet
         return 0

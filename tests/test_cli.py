@@ -285,3 +285,12 @@ def test_papers_are_listed_and_a_wrong_name_is_one_line(capsys):
     assert "| chung2014 |" in out
     assert main(["reproduce", "chung2014", "--quick", "--only", "lstn"]) == 2
     assert "--only lstn: no row or column of chung2014; did you mean lstm" in capsys.readouterr().err
+
+
+def test_ctrl_c_before_anything_has_begun_is_one_line(runs, monkeypatch, capsys):
+    def pressed(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rnnbench.results.status.print_status", pressed)
+    assert main(["status"]) == 130
+    assert capsys.readouterr().err == "rnnbench: stopped\n"
