@@ -185,6 +185,8 @@ class Dataset:
     def read(self, source: str, artifacts: dict[str, Any]) -> Sequences:
         """The sequences of a user's own input, with targets that say nothing, for ``rnnbench predict``.
 
+        Here one sequence of numbers from a CSV file; a data set with vocabulary, scales or a format reads its own.
+
         Args:
             source: a path, or the input itself where that is a text.
             artifacts: what ``artifacts`` kept when the model was trained; no data file is read.
@@ -192,7 +194,11 @@ class Dataset:
         Raises:
             UserError: in one line, for an input that does not serve.
         """
-        raise UserError(f"{self.name}: its kind of data has no form in which an input could be given")
+        from rnnbench.data.steps import read_steps
+
+        if self.spec.vocabulary is not None:
+            raise UserError(f"{self.name}: its kind of data has no form in which an input could be given")
+        return read_steps(source, self.spec)
 
     def answer(self, prediction: Any, artifacts: dict[str, Any]) -> dict[str, Any]:
         """What the prediction for one sequence means, by name; JSON holds it. For ``prediction`` see the task."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from rnnbench.data.dataset import Dataset, Sequences, Splits, one_of
+from rnnbench.data.dataset import Dataset, Sequences, Splits, named, one_of
 from rnnbench.data.spec import DataSpec
 from rnnbench.data.stratified import stratified
 from rnnbench.errors import UserError
@@ -51,6 +51,10 @@ class Digits(Dataset):
     def fingerprint(self) -> dict[str, str]:
         """The sum of the arrays, whatever scikit-learn packs them in."""
         return {"sklearn/digits": SHA256}
+
+    def answer(self, prediction: torch.Tensor, artifacts: dict[str, Any]) -> dict[str, Any]:
+        """The likeliest digit and the probability of each."""
+        return named(prediction, "0123456789")
 
     def load(self, seed: int) -> Splits:
         """The three splits; ``seed`` has no effect."""

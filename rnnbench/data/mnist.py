@@ -6,13 +6,13 @@ Le, Jaitly & Hinton 2015 (arXiv:1504.00941) put both pixel tasks up. Shape suffi
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least, one_of
+from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least, named, one_of
 from rnnbench.data.spec import DataSpec
 from rnnbench.errors import UserError
 
@@ -56,6 +56,10 @@ class Mnist(Dataset):
     def spec(self) -> DataSpec:
         """28 pixels a step, or one."""
         return DataSpec("classification", input_size=SIDE if self.order == "rows" else 1, target_size=10)
+
+    def answer(self, prediction: Tensor, artifacts: dict[str, Any]) -> dict[str, Any]:
+        """The likeliest digit and the probability of each."""
+        return named(prediction, "0123456789")
 
     def load(self, seed: int) -> Splits:
         """The splits; ``seed`` has no effect, the permutation has its own."""

@@ -19,6 +19,7 @@ from rnnbench.data.spec import DataSpec
 
 COLLECTIONS = ("jsb", "nottingham", "muse_data", "piano_midi")
 KEYS = 88
+LIKELIEST = 5  # keys that an answer names
 
 
 class Polyphonic(Dataset):
@@ -61,6 +62,14 @@ class Polyphonic(Dataset):
 
         content: dict[str, Any] = loadmat(io.BytesIO(read(self.files[0], self.data_dir)))
         return Splits(*(self._sequences(content[f"{part}data"][0]) for part in ("train", "valid", "test")))
+
+    def answer(self, prediction: Tensor, artifacts: dict[str, Any]) -> dict[str, Any]:
+        """The likeliest keys of the frame after the last, by the number of the key from the left, with probabilities.
+
+        ``prediction`` are logits ``(T, 88)``.
+        """
+        p, keys = prediction[-1].sigmoid().topk(LIKELIEST)
+        return {"next": dict(zip((str(int(key) + 1) for key in keys), p.tolist()))}
 
     def _sequences(self, rolls: Any) -> Sequences:
         pieces: list[Tensor] = [torch.from_numpy(roll != 0) for roll in rolls]

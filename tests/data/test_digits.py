@@ -70,3 +70,9 @@ def test_other_data_are_refused(monkeypatch):
 def test_order_is_checked():
     with pytest.raises(ValueError, match="order='columns': choose one of rows, pixels"):
         Digits(order="columns")
+
+
+def test_an_answer_is_a_digit():
+    answer = Digits().answer(torch.eye(10)[7], {})
+    assert answer["label"] == "7"
+    assert answer["probabilities"]["7"] == 1

@@ -120,3 +120,11 @@ def test_splits_share_no_piece_but_two_tunes(real_data, name, shared):
         for s in (splits.train, splits.valid, splits.test)
     )
     assert (len(train & valid), len(train & test), len(valid & test)) == shared
+
+
+def test_an_answer_names_the_likeliest_keys_of_the_next_frame():
+    logits = torch.full((3, 88), -9.0)
+    logits[-1, [39, 43]] = torch.tensor([0.0, 2.0])
+    found = Polyphonic().answer(logits, {})["next"]
+    assert list(found)[:2] == ["44", "40"]
+    assert found["40"] == 0.5

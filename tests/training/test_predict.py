@@ -51,7 +51,7 @@ def test_mistakes_are_one_line(runs, tmp_path, capsys):
         assert message in line
     runs.train()
     assert main(["predict", str(runs.plan().path), "x", "--module", "toys"]) == 2
-    assert "has no form in which an input could be given" in capsys.readouterr().err
+    assert "x: no such file; give a CSV file, a line for every step, 2 number(s) a line" in capsys.readouterr().err
 
 
 def test_a_part_of_a_part_is_looked_at_too():
