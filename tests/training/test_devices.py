@@ -1,10 +1,15 @@
 """Two processes share each batch and end where one ends."""
 
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 
 from rnnbench.records.store import RunDirectory
+from rnnbench.training import devices
 from rnnbench.training.callbacks import StopFlag
 from rnnbench.training.devices import device_problem
 from rnnbench.training.run import run
@@ -15,6 +20,24 @@ ONE = tuple(o for o in TWO if o != "trainer=ddp_cpu")
 
 def close(a, b):
     return a == pytest.approx(b, rel=1e-4)
+
+
+def test_a_follower_that_is_slow_to_leave_fails_nothing(tmp_path, monkeypatch):
+    class Trainer:
+        class strategy:
+            launcher = _SubprocessScriptLauncher.__new__(_SubprocessScriptLauncher)
+
+    Trainer.strategy.launcher.num_processes = 2
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    start = subprocess.Popen
+    monkeypatch.setattr(devices, "PATIENCE", 0.05)
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda _, **options: started.append(start(command, **options)) or started[0]
+    )
+    started = []
+    with devices.followers(Trainer(), tmp_path):
+        pass
+    assert started[0].returncode == -signal.SIGKILL
 
 
 def test_two_processes_train_what_one_trains(runs):
