@@ -13,18 +13,19 @@ STAMP := $(VENV)/installed-$(shell cat pyproject.toml constraints.txt | cksum | 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
+# Python compiles what it imports; compiling all of torch beforehand would take longer than installing it.
 install: $(STAMP) ## make .venv and install rnnbench with its tools, pinned by constraints.txt
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e ".[dev]"
 	@rm -f $(VENV)/installed-*; touch $(STAMP)
 
 sweep: $(STAMP) ## the main job: five models, two tasks, three seeds; ends with the comparison table
 	$(BIN)/rnnbench train -m experiment=quickstart
 
 test: $(STAMP) ## the test suite (minutes)
-	$(BIN)/python -m pytest -n 2 -m "not slow and not gpu and not browser"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not gpu and not browser"
 
 test-slow: $(STAMP) ## the long tests too
 	$(BIN)/python -m pytest -m "slow and not gpu"

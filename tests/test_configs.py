@@ -103,7 +103,15 @@ def _folder(tmp_path, monkeypatch):
     (tmp_path / "prices.csv").write_text("price\n" + "\n".join(str(i % 7 + i / 50) for i in range(200)))
 
 
-@pytest.mark.parametrize("option", [o for o in OPTIONS if o[1] not in DEVICES and o[0] != "experiment"], ids=ids)
+OF_A_MINUTE = {("dataset", "imdb")}  # 50,000 texts
+TRIED = [
+    pytest.param(option, marks=pytest.mark.slow if option in OF_A_MINUTE else (), id=ids(option))
+    for option in OPTIONS
+    if option[1] not in DEVICES and option[0] != "experiment"
+]
+
+
+@pytest.mark.parametrize("option", TRIED)
 def test_an_option_trains_two_steps(option, tmp_path, capsys):
     need_data(*option)
     overrides = small(*option)
