@@ -44,6 +44,7 @@ EXTRA = {
     ("dataset", "temporal_order"): [*SIZES[:3], "dataset.length=20"],
     ("dataset", "csv"): ["dataset.path=prices.csv", "dataset.window=4"],
     ("dataset", "text_csv"): ["dataset.path=texts.csv"],
+    ("dataset", "connected_digits"): ["dataset.train_size=32", "dataset.valid_size=8", "dataset.test_size=8"],
     ("dataset", "mnist"): ["dataset.batch_size=8", "dataset.eval_batch_size=8"],
     ("dataset", "imdb"): ["dataset.max_length=20", "dataset.max_words=5000"],
     ("dataset", "text_file"): ["dataset.path=story.txt"],
@@ -55,6 +56,7 @@ EXTRA = {
     ("task", "entities"): ["dataset=conll", "dataset.path=tags.conll"],
     ("task", "tagging"): ["dataset=conll", "dataset.path=words.conll"],
     ("task", "polyphonic"): ["dataset=jsb"],
+    ("task", "transcription"): ["dataset=connected_digits", "dataset.train_size=32", *SIZES[1:3]],
     ("task", "forecasting"): ["dataset=price_walk"],
     ("budget", "params_20k"): ["model=rnn"],
     ("debug", "anomaly"): ["debug.limit_batches=1"],
@@ -81,7 +83,7 @@ def small(group, name):
 def need_data(group, name):
     if (package := PACKAGES.get(name)) and find_spec(package) is None:
         pytest.skip(f"package {package} is not installed")
-    of_others = {("task", "polyphonic"): "jsb"}
+    of_others = {("task", "polyphonic"): "jsb", ("task", "transcription"): "connected_digits"}
     dataset = of_others.get((group, name), name if group == "dataset" else "")
     for file in dataset_files().get(dataset, ()):
         if locate(file, os.environ.get("RNNBENCH_DATA")) is None:
@@ -148,7 +150,10 @@ def test_an_experiment_trains_two_steps_of_a_job(path, tmp_path, capsys):
     need_data("dataset", {"forecasting": "airline"}.get(path.stem) or chosen.get("dataset", ""))
     few = ["hydra.sweeper.params=null", "model.hidden_size=3", "trainer.max_epochs=1"]
     few += ["hydra.launcher.n_jobs=1"] if "hydra/launcher" in chosen else []
-    few += {"forecasting": ["dataset=airline", "budget=none"]}.get(path.stem, [])
+    few += {
+        "forecasting": ["dataset=airline", "budget=none"],
+        "connected_digits": ["dataset.train_size=32", *SIZES[1:3]],
+    }.get(path.stem, [])
     code = main(["train", "-m", f"experiment={path.stem}", "debug=two_steps", *few])
     assert code == 0, capsys.readouterr().err
     (run,) = load_runs(tmp_path / "runs")

@@ -30,7 +30,7 @@ class Sequences:
         inputs: ``(N, T, I)`` when all lengths are equal, else N tensors ``(T_n, I)``; int32 and int64 are ids of
             tokens, any other type holds numbers.
         targets: ``(N,)``, ``(N, O)``, ``(N, T)``, ``(N, T, O)``, or N tensors ``(T_n,)`` or ``(T_n, O)``; integers
-            are class indices, floats and bools are numbers.
+            are class indices, floats and bools are numbers. ``(N, L)`` too where places are not known, see ``Batch``.
         mask: bool, like the leading dimensions of ``targets``: where a target counts. None: everywhere.
         streams: long sequences that are cut into the rows here, where state is carried: row ``c * streams + b`` goes on
             from row ``(c - 1) * streams + b``, and a batch has ``streams`` rows. None: rows do not follow each other.

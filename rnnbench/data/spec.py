@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+NO_TARGET = -1  # among class indices: none stands here
+
 
 @dataclass(frozen=True)
 class Window:
@@ -67,7 +69,8 @@ class Batch:
 
     Attributes:
         inputs_BTI: float inputs, or int64 ids where the data have a vocabulary; zero beyond each sequence's length.
-        targets: class indices (int64) ``(B,)`` or ``(B, T)``; numbers ``(B, O)`` or ``(B, T, O)`` otherwise.
+        targets: class indices (int64) ``(B,)`` or ``(B, T)``; numbers ``(B, O)`` or ``(B, T, O)`` otherwise. ``(B, L)``
+            class indices, ``NO_TARGET`` beyond the end, where a sequence has several whose places are not known.
         lengths_B: steps of each sequence, int64, always on the CPU; None when every sequence fills T.
         mask: bool, like the leading dimensions of ``targets``: where a target counts. None: all within length.
     """
