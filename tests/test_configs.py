@@ -122,6 +122,7 @@ WORDS = ["dataset=conll", "dataset.path=words.conll", "task=tagging"]
 PARTS = {
     "composition/crf": WORDS,
     "composition/none": WORDS,
+    "encoder/cnn": ["dataset=digits"],
     "encoder/embedding": WORDS,
     "encoder/none": [],
     "encoder/words_characters": [*WORDS, "dataset.characters=4"],

@@ -115,7 +115,7 @@ def why_alone(plan: Plan) -> str | None:
         return f"{task.name} scores sequences as a whole"
     model = build_model(plan.backbone, spec, task, device="meta")
     plain = type(model) is SequenceModel and model.encoder is None and model.attention is None
-    if not plain or spec.carries_state:
+    if not plain or spec.carries_state or spec.side_size:
         return f"models of {task.name} on {plan.dataset.name} are more than a backbone and a linear head"
     return why_not_stacked(plan.optimizer([nn.Parameter(torch.zeros(1))]))
 
