@@ -140,6 +140,49 @@ def test_a_part_of_a_task_trains_two_steps(part, tmp_path, capsys):
     assert (run.status, run.record["steps"]) == ("finished", 2)
 
 
+EVERYWHERE = {
+    "digits": [],
+    "adding": SIZES,
+    "price_walk": [],
+    "sentences": [],
+    "connected_digits": ["dataset.train_size=32", *SIZES[1:3]],
+}
+
+
+@pytest.mark.parametrize("dataset", EVERYWHERE)
+def test_two_layers_in_both_directions_under_attention_train_two_steps(dataset, tmp_path, capsys):
+    need_data("dataset", dataset)
+    fixed = [line for key, lines in SMALL.items() if key != "dataset" for line in lines]
+    parts = ["model.num_layers=2", "model.bidirectional=true"]
+    parts += [] if dataset == "connected_digits" else ["task.pooling=attention"]  # it has outputs at every step
+    parts += [] if dataset == "sentences" else ["task/encoder=cnn"]
+    assert main(["train", *fixed, f"dataset={dataset}", *EVERYWHERE[dataset], *parts]) == 0, capsys.readouterr().err
+    (run,) = load_runs(tmp_path / "runs")
+    assert run.record is not None
+    assert (run.status, run.record["steps"]) == ("finished", 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["dataset=jsb", "model.bidirectional=true"], "bidirectional=True: targets are inputs to come"),
+        (["dataset=embedded_reber", "model.bidirectional=true"], "bidirectional=True: targets are inputs to come"),
+        (["dataset=arithmetic", "model.bidirectional=true"], "bidirectional=True: targets are inputs to come"),
+        (["dataset=text_file", "dataset.path=story.txt", "model.bidirectional=true"], "the state is carried"),
+        (["dataset=selective_copy", "task.pooling=attention"], "task.pooling=attention: every step has a target"),
+        (["dataset=jsb", "task/encoder=cnn"], "encoder.causal=False: targets are inputs to come"),
+        (["dataset=selective_copy", "task/encoder=cnn", "task.encoder.stride=2"], "encoder.stride=2: every step"),
+        (["dataset=sentences", "task/encoder=cnn"], "are ids of tokens"),
+        (["dataset=price_walk", "task.strategy=recursive", "task/encoder=cnn"], "task.encoder: reads whole windows"),
+        (["model.share_layers=true"], "share_layers=True: num_layers=1 has no two layers"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(words, message, capsys):
+    assert main(["train", *words, "dry_run=true"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
 def test_every_part_of_a_task_is_tried():
     assert sorted(f"{path.parent.name}/{path.stem}" for path in (CONF / "task").glob("*/*.yaml")) == sorted(PARTS)
 
