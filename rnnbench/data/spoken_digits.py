@@ -84,8 +84,9 @@ class SpokenDigits(Dataset):
         from rnnbench.data.files import fetch
 
         members = read_members(fetch("fsdd", self.data_dir), r"(?:^|/)([^/]+\.wav)$")
-        told = sorted((found[2], int(found[1]), int(found[3]), name) for name in members if (found := NAME.match(name)))
-        all_ = [Recording(*entry, read_wav(members[name], name, RATE)) for *entry, name in told]
+        found = [match for name in members if (match := NAME.match(name))]
+        told = sorted((match[2], int(match[1]), int(match[3]), match[0]) for match in found)
+        all_ = [Recording(who, digit, take, read_wav(members[name], name, RATE)) for who, digit, take, name in told]
         test = [one for one in all_ if one.take in TEST]
         others = [one for one in all_ if one.take not in TEST]
         rows_valid, rows_train = stratified([f"{one.speaker} {one.digit}" for one in others], [HELD_OUT], SPLIT_SEED)
