@@ -44,6 +44,7 @@ EXTRA = {
     ("dataset", "temporal_order"): [*SIZES[:3], "dataset.length=20"],
     ("dataset", "csv"): ["dataset.path=prices.csv", "dataset.window=4"],
     ("dataset", "text_csv"): ["dataset.path=texts.csv"],
+    ("dataset", "connected_digits"): ["dataset.train_size=32", "dataset.valid_size=8", "dataset.test_size=8"],
     ("dataset", "mnist"): ["dataset.batch_size=8", "dataset.eval_batch_size=8"],
     ("dataset", "imdb"): ["dataset.max_length=20", "dataset.max_words=5000"],
     ("dataset", "text_file"): ["dataset.path=story.txt"],
@@ -55,6 +56,7 @@ EXTRA = {
     ("task", "entities"): ["dataset=conll", "dataset.path=tags.conll"],
     ("task", "tagging"): ["dataset=conll", "dataset.path=words.conll"],
     ("task", "polyphonic"): ["dataset=jsb"],
+    ("task", "transcription"): ["dataset=connected_digits", "dataset.train_size=32", *SIZES[1:3]],
     ("task", "forecasting"): ["dataset=price_walk"],
     ("budget", "params_20k"): ["model=rnn"],
     ("debug", "anomaly"): ["debug.limit_batches=1"],
@@ -81,7 +83,7 @@ def small(group, name):
 def need_data(group, name):
     if (package := PACKAGES.get(name)) and find_spec(package) is None:
         pytest.skip(f"package {package} is not installed")
-    of_others = {("task", "polyphonic"): "jsb"}
+    of_others = {("task", "polyphonic"): "jsb", ("task", "transcription"): "connected_digits"}
     dataset = of_others.get((group, name), name if group == "dataset" else "")
     for file in dataset_files().get(dataset, ()):
         if locate(file, os.environ.get("RNNBENCH_DATA")) is None:
@@ -128,6 +130,7 @@ WORDS = ["dataset=conll", "dataset.path=words.conll", "task=tagging"]
 PARTS = {
     "composition/crf": WORDS,
     "composition/none": WORDS,
+    "encoder/cnn": ["dataset=digits"],
     "encoder/embedding": WORDS,
     "encoder/none": [],
     "encoder/words_characters": [*WORDS, "dataset.characters=4"],
@@ -145,6 +148,49 @@ def test_a_part_of_a_task_trains_two_steps(part, tmp_path, capsys):
     assert (run.status, run.record["steps"]) == ("finished", 2)
 
 
+EVERYWHERE = {
+    "digits": [],
+    "adding": SIZES,
+    "price_walk": [],
+    "sentences": [],
+    "connected_digits": ["dataset.train_size=32", *SIZES[1:3]],
+}
+
+
+@pytest.mark.parametrize("dataset", EVERYWHERE)
+def test_two_layers_in_both_directions_under_attention_train_two_steps(dataset, tmp_path, capsys):
+    need_data("dataset", dataset)
+    fixed = [line for key, lines in SMALL.items() if key != "dataset" for line in lines]
+    parts = ["model.num_layers=2", "model.bidirectional=true"]
+    parts += [] if dataset == "connected_digits" else ["task.pooling=attention"]  # it has outputs at every step
+    parts += [] if dataset == "sentences" else ["task/encoder=cnn"]
+    assert main(["train", *fixed, f"dataset={dataset}", *EVERYWHERE[dataset], *parts]) == 0, capsys.readouterr().err
+    (run,) = load_runs(tmp_path / "runs")
+    assert run.record is not None
+    assert (run.status, run.record["steps"]) == ("finished", 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["dataset=jsb", "model.bidirectional=true"], "bidirectional=True: targets are inputs to come"),
+        (["dataset=embedded_reber", "model.bidirectional=true"], "bidirectional=True: targets are inputs to come"),
+        (["dataset=arithmetic", "model.bidirectional=true"], "bidirectional=True: targets are inputs to come"),
+        (["dataset=text_file", "dataset.path=story.txt", "model.bidirectional=true"], "the state is carried"),
+        (["dataset=selective_copy", "task.pooling=attention"], "task.pooling=attention: every step has a target"),
+        (["dataset=jsb", "task/encoder=cnn"], "encoder.causal=False: targets are inputs to come"),
+        (["dataset=selective_copy", "task/encoder=cnn", "task.encoder.stride=2"], "encoder.stride=2: every step"),
+        (["dataset=sentences", "task/encoder=cnn"], "are ids of tokens"),
+        (["dataset=price_walk", "task.strategy=recursive", "task/encoder=cnn"], "task.encoder: reads whole windows"),
+        (["model.share_layers=true"], "share_layers=True: num_layers=1 has no two layers"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(words, message, capsys):
+    assert main(["train", *words, "dry_run=true"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
 def test_every_part_of_a_task_is_tried():
     assert sorted(f"{path.parent.name}/{path.stem}" for path in (CONF / "task").glob("*/*.yaml")) == sorted(PARTS)
 
@@ -156,7 +202,10 @@ def test_an_experiment_trains_two_steps_of_a_job(path, tmp_path, capsys):
     need_data("dataset", {"forecasting": "airline"}.get(path.stem) or chosen.get("dataset", ""))
     few = ["hydra.sweeper.params=null", "model.hidden_size=3", "trainer.max_epochs=1"]
     few += ["hydra.launcher.n_jobs=1"] if "hydra/launcher" in chosen else []
-    few += {"forecasting": ["dataset=airline", "budget=none"]}.get(path.stem, [])
+    few += {
+        "forecasting": ["dataset=airline", "budget=none"],
+        "connected_digits": ["dataset.train_size=32", *SIZES[1:3]],
+    }.get(path.stem, [])
     code = main(["train", "-m", f"experiment={path.stem}", "debug=two_steps", *few])
     assert code == 0, capsys.readouterr().err
     (run,) = load_runs(tmp_path / "runs")

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import subprocess
+import wave
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ FILES = {found[1]: block for kind, block in BLOCKS if (found := re.match(r"# (\S
 LINES = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines() if line.strip()]
 LONG = [line for line in LINES if "--quick" in line]
 CHECK = [line for line in LINES if "--check" in line]
-NEED_DATA = [line for line in LINES if "jsb" in line and line not in LONG]
+PUBLISHED = {"jsb": "jsb", "connected_digits": "fsdd"}  # a word of a command, and the file that it needs
+NEED_DATA = [line for line in LINES if any(word in line for word in PUBLISHED) and line not in LONG]
 FREE = [line for line in LINES if line not in [*LONG, *CHECK, *NEED_DATA]]
 
 
@@ -33,6 +35,9 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = [f"2024-01-{1 + i // 24:02d} {i % 24:02d}:00,{50 + i % 24 + i / 100}" for i in range(24 * 28)]
     (tmp_path / "prices.csv").write_text("time,price\n" + "\n".join(rows))
+    with wave.open(str(tmp_path / "speech.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(16000))
     (tmp_path / "story.txt").write_text("once upon a time there was a cat\n" * 60)
     for name, block in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -51,9 +56,9 @@ def run(line, capsys):
     return captured.out
 
 
-def need_jsb():
-    if locate("jsb", os.environ.get("RNNBENCH_DATA")) is None:
-        pytest.skip("jsb is not in the data folder (RNNBENCH_DATA)")
+def need(file):
+    if locate(file, os.environ.get("RNNBENCH_DATA")) is None:
+        pytest.skip(f"{file} is not in the data folder (RNNBENCH_DATA)")
 
 
 def test_the_commands_and_then_the_python_run_in_their_order(folder, capsys):
@@ -73,17 +78,17 @@ def test_the_commands_and_then_the_python_run_in_their_order(folder, capsys):
     assert "adding30" in capsys.readouterr().out  # the frame that the first block prints
 
 
-def test_the_commands_on_published_data_run(folder, capsys):
-    need_jsb()
-    said = {line: run(line, capsys) for line in NEED_DATA}
-    assert any("present" in text for text in said.values())
-    assert any("nll" in text for text in said.values())
+@pytest.mark.parametrize(("word", "answers"), [("jsb", ["present", "nll"]), ("connected_digits", ["wer", "digits "])])
+def test_the_commands_on_published_data_run(word, answers, folder, capsys):
+    need(PUBLISHED[word])
+    said = [run(line, capsys) for line in NEED_DATA if word in line]
+    assert [answer for answer in answers if not any(answer in text for text in said)] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("line", LONG)
 def test_the_quick_form_of_a_paper_runs_and_leaves_the_committed_one_alone(line, folder, capsys):
-    need_jsb()
+    need("jsb")
     paper = ROOT / "experiments" / "chung2014"
     before = {path: path.read_bytes() for path in paper.iterdir()}
     assert "| published |" in run(line, capsys)

@@ -2,6 +2,7 @@
 
 from rnnbench.data.adding import Adding
 from rnnbench.data.characters import Arithmetic, Tags
+from rnnbench.data.connected_digits import ConnectedDigits
 from rnnbench.data.copy_memory import CopyMemory
 from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.digits import Digits
@@ -25,6 +26,7 @@ __all__ = [
     "Arithmetic",
     "Batch",
     "ConllFile",
+    "ConnectedDigits",
     "CopyMemory",
     "Corpus",
     "DataSpec",

@@ -31,7 +31,7 @@ class Characters(Generated):
     @property
     def spec(self) -> DataSpec:
         """One-hot characters in, one of them out, at every step."""
-        return DataSpec("classification", len(self.alphabet), len(self.alphabet), per_step=True)
+        return DataSpec("classification", len(self.alphabet), len(self.alphabet), per_step=True, looks_ahead=True)
 
     def write(self, chance: random.Random) -> tuple[str, int]:
         """A string, and the place of the first character that is scored when it is predicted."""

@@ -5,6 +5,7 @@ Shape suffixes: N sequences, B batch, T time, I features, O targets, S all steps
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,19 +31,21 @@ class Sequences:
         inputs: ``(N, T, I)`` when all lengths are equal, else N tensors ``(T_n, I)``; int32 and int64 are ids of
             tokens, any other type holds numbers.
         targets: ``(N,)``, ``(N, O)``, ``(N, T)``, ``(N, T, O)``, or N tensors ``(T_n,)`` or ``(T_n, O)``; integers
-            are class indices, floats and bools are numbers.
+            are class indices, floats and bools are numbers. ``(N, L)`` too where places are not known, see ``Batch``.
         mask: bool, like the leading dimensions of ``targets``: where a target counts. None: everywhere.
         streams: long sequences that are cut into the rows here, where state is carried: row ``c * streams + b`` goes on
             from row ``(c - 1) * streams + b``, and a batch has ``streams`` rows. None: rows do not follow each other.
+        side: ``(N, S)``, numbers that belong to a whole sequence; None: there are none.
     """
 
     inputs: Tensor | list[Tensor]
     targets: Tensor | list[Tensor]
     mask: Tensor | list[Tensor] | None = None
     streams: int | None = None
+    side: Tensor | None = None
 
     def __post_init__(self) -> None:
-        for name in ("targets", "mask"):
+        for name in ("targets", "mask", "side"):
             part = getattr(self, name)
             if part is not None and len(part) != len(self.inputs):
                 raise ValueError(f"{name}: {len(part)} for {len(self.inputs)} sequences of inputs")
@@ -82,6 +85,7 @@ class Sequences:
             targets=_typed(take("targets", self.targets)),
             lengths_B=lengths_B,
             mask=None if self.mask is None else take("mask", self.mask),
+            side_BS=None if self.side is None else take("side", self.side).float(),
         )
 
     def packed(self, indices: Tensor) -> tuple[PackedSequence, Tensor, Tensor | None]:
@@ -239,3 +243,22 @@ def one_of(name: str, value: Any, choices: Iterable[Any]) -> Any:
     if value not in (known := list(choices)):
         raise ValueError(f"{name}={value!r}: choose one of {', '.join(map(str, known))}")
     return value
+
+
+def names_once(key: str, names: str | Sequence[str | int] | None) -> list[str] | None:
+    """Column names as a list; None stays. Raises ``ValueError`` for none at all, or one named twice."""
+    if names is None:
+        return None
+    listed = [names] if isinstance(names, str) else [str(name) for name in names]
+    if not listed or len(set(listed)) < len(listed):
+        raise ValueError(f"{key}={listed}: name each column once, or set null")
+    return listed
+
+
+def three_parts(split: Sequence[float]) -> tuple[float, float, float]:
+    """Shares of train, validation and test, or row counts of them. Raises ``ValueError`` for anything else."""
+    counts = all(isinstance(part, int) for part in split)
+    if len(split) != 3 or min(split) <= 0 or not (counts or math.isclose(sum(split), 1, abs_tol=1e-9)):
+        raise ValueError(f"split={list(split)}: three shares above 0 that sum to 1, or three row counts")
+    train, valid, test = split
+    return train, valid, test

@@ -57,7 +57,7 @@ class EmbeddedReber(Generated):
     @property
     def spec(self) -> DataSpec:
         """Seven symbols in, the next of seven out, at every step."""
-        return DataSpec("classification", len(REBER), len(REBER), per_step=True)
+        return DataSpec("classification", len(REBER), len(REBER), per_step=True, looks_ahead=True)
 
     def generate(self, count: int, seed: int) -> Sequences:
         """Strings without their last symbol, and without their first."""

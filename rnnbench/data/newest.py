@@ -1,6 +1,7 @@
 """The newest rows of a table as the input of a trained forecaster: what a run's artifacts say, and nothing else.
 
-Shape suffixes: R rows of the table, T rows looked at, H rows to predict, I features, V columns of values.
+Shape suffixes: R rows of the table, T rows looked at, H rows to predict, I features, V columns of values,
+S numbers of the calendar.
 """
 
 from __future__ import annotations
@@ -38,12 +39,24 @@ def newest_window(table: Table, artifacts: Mapping[str, Any]) -> Tensor:
         values_RV = np.log(_positive(table, features, values_RV))
     shift_V, scale_V = (np.array([artifacts[part][name] for name in features]) for part in ("shift", "scale"))
     parts = [(values_RV - shift_V) / scale_V, missing_RV[:, [features.index(name) for name in artifacts["masked"]]]]
-    if artifacts["calendar"]:
+    if artifacts["calendar"] and not _at_head(artifacts):
         times_R = table.times(artifacts["time_column"], artifacts["time_format"])
         horizon = artifacts["horizon"]
         parts.append(cycles(following(times_R, horizon), artifacts["calendar"], horizon)[: len(times_R)])
     rows_TI = np.concatenate([part[-T:] for part in parts], axis=1)
     return torch.from_numpy(rows_TI).float()[None]
+
+
+def next_calendar(table: Table, artifacts: Mapping[str, Any]) -> Tensor | None:
+    """The calendar ``(1, S)`` of the row after the last, where the head reads it; None elsewhere."""
+    if not artifacts["calendar"] or not _at_head(artifacts):
+        return None
+    times_R = table.times(artifacts["time_column"], artifacts["time_format"])
+    return torch.from_numpy(cycles(following(times_R, 1)[-1:], artifacts["calendar"])).float()
+
+
+def _at_head(artifacts: Mapping[str, Any]) -> bool:
+    return artifacts.get("calendar_at", "steps") == "head"  # absent from runs of before there was a choice
 
 
 def following(times_R: np.ndarray, horizon: int) -> np.ndarray:

@@ -52,7 +52,7 @@ class Polyphonic(Dataset):
     @property
     def spec(self) -> DataSpec:
         """88 keys in, 88 keys out, at every step."""
-        return DataSpec("polyphonic", input_size=KEYS, target_size=KEYS, per_step=True)
+        return DataSpec("polyphonic", input_size=KEYS, target_size=KEYS, per_step=True, looks_ahead=True)
 
     def load(self, seed: int) -> Splits:
         """The published splits; ``seed`` has no effect. Raises ``UserError`` when the file cannot be had."""

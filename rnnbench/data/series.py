@@ -7,7 +7,6 @@ H rows to predict.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,9 +19,9 @@ from torch import Tensor
 
 from rnnbench.data import references
 from rnnbench.data.calendar import CYCLES, cycles
-from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least, one_of
+from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least, names_once, one_of, three_parts
 from rnnbench.data.filling import IMPUTE, SCALING, Scaler, fill, fit_scaler
-from rnnbench.data.newest import newest_window
+from rnnbench.data.newest import newest_window, next_calendar
 from rnnbench.data.sources import CsvFile, Source
 from rnnbench.data.spec import DataSpec, Window
 from rnnbench.data.table import Table
@@ -37,7 +36,8 @@ class _Rows:
     """The series as windows are cut from it.
 
     Attributes:
-        inputs: ``(R, I)``: scaled features, marks of filled cells, calendar.
+        inputs: ``(R, I)``: scaled features, marks of filled cells, calendar where steps have it.
+        side: ``(R, S)``: calendar where the head has it.
         outputs: ``(R, C)``: scaled targets.
         cuts: the rows where train, validation and test end.
         starts: for each of them the first row that each window predicts.
@@ -46,6 +46,7 @@ class _Rows:
     """
 
     inputs: np.ndarray
+    side: np.ndarray
     outputs: np.ndarray
     cuts: tuple[int, int, int]
     starts: tuple[np.ndarray, ...]
@@ -81,6 +82,8 @@ class TimeSeries(Dataset):
         season: rows of a season, for the seasonal naive forecast and MASE; None: none is known.
         ar_order: order of the autoregression that models are compared with; None: no such.
         calendar: inputs from the time column (UTC where times have an offset), see ``rnnbench.data.calendar.CYCLES``.
+        calendar_at: ``steps``: each step is told the calendar of the row ``horizon`` later; ``head``: the head is told
+            that of the first row to predict, beside what the network makes of the series.
         impute: ``ffill``, ``linear`` or ``mean``, see ``rnnbench.data.filling.fill``; None: refuse missing cells.
         mask: with ``impute``, one more feature for each feature with missing cells: 1 where it was filled.
         time_column: of the file at ``path``: times or numbers, checked to increase.
@@ -112,6 +115,7 @@ class TimeSeries(Dataset):
         season: int | None = None,
         ar_order: int | None = None,
         calendar: Sequence[str] = (),
+        calendar_at: Literal["steps", "head"] = "steps",
         impute: Literal["ffill", "linear", "mean"] | None = None,
         mask: bool = False,
         time_column: str | None = None,
@@ -129,19 +133,22 @@ class TimeSeries(Dataset):
                 raise ValueError("path=null: name the CSV file, dataset.path=FILE.csv")
             source = CsvFile(path, time_column, time_format, encoding, separator, header)
         self.source, self.files = source, source.files
-        self.targets, self.features = _names("targets", targets), _names("features", features)
+        self.targets, self.features = names_once("targets", targets), names_once("features", features)
         self.window = at_least("window", window, 1)
         self.horizon = at_least("horizon", horizon, 1)
         self.stride = at_least("stride", stride, 1)
         self.scaling, self.log = one_of("scaling", scaling, SCALING), log
         self.units = one_of("units", units, UNITS)
-        self.split = _split(split)
+        self.split = three_parts(split)
         self.origins, self.origin = at_least("origins", origins, 1), at_least("origin", origin, 0)
         if origin >= origins:
             raise ValueError(f"origin={origin}: must be below origins={origins}")
         self.season = None if season is None else at_least("season", season, 1)
         self.ar_order = None if ar_order is None else at_least("ar_order", ar_order, 1)
         self.calendar = [one_of("calendar", cycle, CYCLES) for cycle in calendar]
+        self.calendar_at = one_of("calendar_at", calendar_at, ("steps", "head"))
+        if calendar_at == "head" and not self.calendar:
+            raise ValueError("calendar_at=head: name what it is told, as dataset.calendar=[month]")
         if self.calendar and source.time_column is None:
             raise ValueError(f"calendar={self.calendar}: needs a column of dates, dataset.time_column")
         self.impute = None if impute is None else one_of("impute", impute, IMPUTE)
@@ -157,11 +164,12 @@ class TimeSeries(Dataset):
             targets, features = self._columns
         else:
             targets, features = self.targets, self.features or self.targets
-        masks, calendar = len(self._masked) if self.mask else 0, 2 * len(self.calendar)
+        masks, told = len(self._masked) if self.mask else 0, 2 * len(self.calendar)
+        calendar, side = (told, 0) if self.calendar_at == "steps" else (0, told)
         at = tuple(features.index(name) if name in features else None for name in targets)
         window = Window(self.window, self.horizon, at, len(features), calendar, self.season)
         sizes = len(features) + masks + calendar, self.horizon * len(targets)
-        return DataSpec("forecasting", *sizes, window=window)
+        return DataSpec("forecasting", *sizes, window=window, side_size=side)
 
     def fingerprint(self) -> dict[str, str]:
         """The sums of the files."""
@@ -186,7 +194,8 @@ class TimeSeries(Dataset):
             targets_NO = _strided(outputs[start:end], self.horizon, self.stride)
             if len(kept_N) < len(seen):  # else views, so that overlap costs no memory
                 seen, targets_NO = seen[kept_N], targets_NO[kept_N]
-            parts[part] = Sequences(seen.unflatten(1, (self.window, inputs.shape[1])), targets_NO)
+            side = torch.from_numpy(rows.side[starts_N]).float() if rows.side.shape[1] else None
+            parts[part] = Sequences(seen.unflatten(1, (self.window, inputs.shape[1])), targets_NO, side=side)
         return Splits(**parts)
 
     def references(self) -> dict[str, Tensor]:
@@ -218,6 +227,7 @@ class TimeSeries(Dataset):
             "impute": self.impute,
             "masked": self._masked if self.mask else [],
             "calendar": self.calendar,
+            "calendar_at": self.calendar_at,
             "time_column": self.source.time_column,
             "time_format": self.source.time_format,
             "window": self.window,
@@ -232,8 +242,8 @@ class TimeSeries(Dataset):
 
     def read(self, source: str, artifacts: dict[str, Any]) -> Sequences:
         """The newest rows of a CSV file, in the form of the one that the run was trained on."""
-        window = newest_window(self.source.user_table(source), artifacts)
-        return Sequences(window, torch.zeros(1, 1))
+        table = self.source.user_table(source)
+        return Sequences(newest_window(table, artifacts), torch.zeros(1, 1), side=next_calendar(table, artifacts))
 
     def answer(self, prediction: Any, artifacts: dict[str, Any]) -> dict[str, Any]:
         """The next rows of each target, as the task names them."""
@@ -286,9 +296,11 @@ class TimeSeries(Dataset):
         inputs = [scaled_RC[:, features_at]]
         if self.mask:
             inputs.append(missing_RC[:, [used.index(m) for m in self._masked]])
-        train_RC = filled_RC[: cuts[0], targets_at]
+        train_RC, calendar_RK = filled_RC[: cuts[0], targets_at], self._cycles(len(raw_RC))
+        steps_RK, side_RK = np.split(calendar_RK, [calendar_RK.shape[1] if self.calendar_at == "steps" else 0], axis=1)
         return _Rows(
-            np.concatenate([*inputs, self._cycles(len(raw_RC))], axis=1),
+            np.concatenate([*inputs, steps_RK], axis=1),
+            side_RK,
             scaled_RC[:, targets_at],
             cuts,
             tuple(
@@ -310,7 +322,7 @@ class TimeSeries(Dataset):
                 f"{self._table.path}: time column {self.source.time_column!r} holds numbers, and dataset.calendar "
                 "needs dates; set dataset.time_format if they are dates (such as %Y)"
             )
-        return cycles(times_R, self.calendar, ahead=self.horizon)
+        return cycles(times_R, self.calendar, ahead=self.horizon if self.calendar_at == "steps" else 0)
 
     def _mase_scale(self, train_RC: np.ndarray) -> np.ndarray:
         self._check_past("season", self.season or 1, len(train_RC) - 1)
@@ -379,20 +391,3 @@ def _strided(rows_RC: Tensor, width: int, stride: int) -> Tensor:
     """All runs of ``width`` rows, ``stride`` rows apart, each flattened: a view ``(N, width * C)``."""
     columns = rows_RC.shape[1]
     return rows_RC.flatten().unfold(0, width * columns, stride * columns)
-
-
-def _names(key: str, names: str | Sequence[str | int] | None) -> list[str] | None:
-    if names is None:
-        return None
-    listed = [names] if isinstance(names, str) else [str(name) for name in names]
-    if not listed or len(set(listed)) < len(listed):
-        raise ValueError(f"{key}={listed}: name each column once, or set null")
-    return listed
-
-
-def _split(split: Sequence[float]) -> tuple[float, float, float]:
-    counts = all(isinstance(part, int) for part in split)
-    if len(split) != 3 or min(split) <= 0 or not (counts or math.isclose(sum(split), 1, abs_tol=1e-9)):
-        raise ValueError(f"split={list(split)}: three shares above 0 that sum to 1, or three row counts")
-    train, valid, test = split
-    return train, valid, test

@@ -1,6 +1,7 @@
 """What a dataset promises (``DataSpec``) and what a step receives (``Batch``).
 
-Shape suffixes: B batch, T time, I features of one input step, O targets of one step or sequence.
+Shape suffixes: B batch, T time, I features of one input step, O targets of one step or sequence,
+S numbers that belong to a whole sequence.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+NO_TARGET = -1  # among class indices: none stands here
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class DataSpec:
         characters: likewise ids of the characters of a word, in all further inputs of a step; None: there are none.
         labels: names of the classes, by number, where metrics go by them; None elsewhere.
         window: what the inputs are made of, where they are the past of a series.
+        looks_ahead: whether targets are inputs of later steps: a network that reads both ways would be told them.
+        side_size: numbers that belong to a whole sequence, the second input of a model (S).
     """
 
     task: str
@@ -59,6 +64,8 @@ class DataSpec:
     characters: int | None = None
     labels: tuple[str, ...] | None = None
     window: Window | None = None
+    looks_ahead: bool = False
+    side_size: int = 0
 
 
 @dataclass
@@ -67,23 +74,26 @@ class Batch:
 
     Attributes:
         inputs_BTI: float inputs, or int64 ids where the data have a vocabulary; zero beyond each sequence's length.
-        targets: class indices (int64) ``(B,)`` or ``(B, T)``; numbers ``(B, O)`` or ``(B, T, O)`` otherwise.
+        targets: class indices (int64) ``(B,)`` or ``(B, T)``; numbers ``(B, O)`` or ``(B, T, O)`` otherwise. ``(B, L)``
+            class indices, ``NO_TARGET`` beyond the end, where a sequence has several whose places are not known.
         lengths_B: steps of each sequence, int64, always on the CPU; None when every sequence fills T.
         mask: bool, like the leading dimensions of ``targets``: where a target counts. None: all within length.
+        side_BS: numbers that belong to the whole sequence; None where the data have none.
     """
 
     inputs_BTI: Tensor
     targets: Tensor
     lengths_B: Tensor | None = None
     mask: Tensor | None = None
+    side_BS: Tensor | None = None
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The batch on ``device``; lengths stay on the CPU, where packing needs them."""
         moved = [
             t if t is None else t.to(device, non_blocking=non_blocking)
-            for t in (self.inputs_BTI, self.targets, self.mask)
+            for t in (self.inputs_BTI, self.targets, self.mask, self.side_BS)
         ]
-        return replace(self, inputs_BTI=moved[0], targets=moved[1], mask=moved[2])
+        return replace(self, inputs_BTI=moved[0], targets=moved[1], mask=moved[2], side_BS=moved[3])
 
     def __len__(self) -> int:
         return self.inputs_BTI.shape[0]

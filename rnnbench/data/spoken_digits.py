@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,6 +20,15 @@ RATE = 8000
 TEST = range(5)  # recordings 0 to 4 of each speaker and digit, as the data set has it
 HELD_OUT, SPLIT_SEED = 1 / 9, 2016  # 5 of the other 45; any fixed seed: the split is the same in every run
 NAME = re.compile(r"^(\d)_(\w+)_(\d+)\.wav$")
+
+
+class Recording(NamedTuple):
+    """One digit by one speaker, with its samples ``(S,)``, -1 to 1."""
+
+    speaker: str
+    digit: int
+    take: int
+    samples_S: Tensor
 
 
 class SpokenDigits(Dataset):
@@ -65,29 +74,36 @@ class SpokenDigits(Dataset):
 
     def load(self, seed: int) -> Splits:
         """The three splits; ``seed`` has no effect. Raises ``UserError`` when the archive cannot be had."""
+        parts = self.recordings()
+        heard = [[self.heard(one.samples_S) for one in part] for part in parts]
+        digits = [torch.tensor([one.digit for one in part]) for part in parts]
+        return self.scaled(heard, digits)
+
+    def recordings(self) -> tuple[list[Recording], list[Recording], list[Recording]]:
+        """Those of train, validation and test. Raises ``UserError`` when the archive cannot be had."""
         from rnnbench.data.files import fetch
 
         members = read_members(fetch("fsdd", self.data_dir), r"(?:^|/)([^/]+\.wav)$")
-        told = sorted((found[2], int(found[1]), int(found[3]), name) for name in members if (found := NAME.match(name)))
-        heard = {name: self._features(members[name], name) for *_, name in told}
-        test = [entry for entry in told if entry[2] in TEST]
-        others = [entry for entry in told if entry[2] not in TEST]
-        kinds = [f"{speaker} {digit}" for speaker, digit, *_ in others]
-        rows_valid, rows_train = stratified(kinds, [HELD_OUT], SPLIT_SEED)
-        parts = ([others[i] for i in rows_train], [others[i] for i in rows_valid], test)
-        frames = torch.cat([heard[name] for *_, name in parts[0]]).double()
-        self._kept = {"mean": frames.mean(0).tolist(), "scale": frames.std(0).tolist()}
-        return Splits(*(self._sequences(part, heard) for part in parts))
+        found = [match for name in members if (match := NAME.match(name))]
+        told = sorted((match[2], int(match[1]), int(match[3]), match[0]) for match in found)
+        all_ = [Recording(who, digit, take, read_wav(members[name], name, RATE)) for who, digit, take, name in told]
+        test = [one for one in all_ if one.take in TEST]
+        others = [one for one in all_ if one.take not in TEST]
+        rows_valid, rows_train = stratified([f"{one.speaker} {one.digit}" for one in others], [HELD_OUT], SPLIT_SEED)
+        return [others[i] for i in rows_train], [others[i] for i in rows_valid], test
 
-    def _features(self, data: bytes, name: str) -> Tensor:
-        samples_S = read_wav(data, name, RATE)
+    def heard(self, samples_S: Tensor) -> Tensor:
+        """The features ``(T, I)`` of samples."""
         if self.features == "log_mel":
             return log_mel(samples_S, RATE, self.bands)
         return mfcc(samples_S, RATE, self.bands, self.coefficients)
 
-    def _sequences(self, entries: list[tuple[str, int, int, str]], heard: dict[str, Tensor]) -> Sequences:
-        digits = torch.tensor([digit for _, digit, *_ in entries])
-        return Sequences([_scaled(heard[name], self._kept) for *_, name in entries], digits)
+    def scaled(self, heard: list[list[Tensor]], targets: list[Tensor]) -> Splits:
+        """Splits of the features of each part, train first; mean and scale over its frames are kept."""
+        frames = torch.cat(heard[0]).double()
+        self._kept = {"mean": frames.mean(0).tolist(), "scale": frames.std(0).tolist()}
+        rows = [[_scaled(frames_TM, self._kept) for frames_TM in part] for part in heard]
+        return Splits(*map(Sequences, rows, targets))
 
     def artifacts(self) -> dict[str, Any]:
         """Mean and scale of each feature."""
@@ -99,7 +115,8 @@ class SpokenDigits(Dataset):
             data = Path(source).expanduser().read_bytes()
         except OSError as error:
             raise UserError(f"{source}: cannot be read: {error.strerror}; give a WAV file") from error
-        return Sequences([_scaled(self._features(data, source), artifacts)], torch.zeros(1, dtype=torch.int64))
+        heard = self.heard(read_wav(data, source, RATE))
+        return Sequences([_scaled(heard, artifacts)], torch.zeros(1, dtype=torch.int64))
 
     def answer(self, prediction: Tensor, artifacts: dict[str, Any]) -> dict[str, Any]:
         """The likeliest digit and the probability of each."""

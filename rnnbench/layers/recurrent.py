@@ -60,6 +60,8 @@ class Recurrent(nn.Module):
         connection: around every layer but the first, from its input x (before any dropout) to its output y:
             ``residual``, y + x; ``highway``, t * y + (1 - t) * x with t = sigmoid(W x + b), b = -1 at the start
             (Srivastava, Greff and Schmidhuber 2015, arXiv:1505.00387).
+        share_layers: whether all layers but the first, whose input has another size, are made with the same weights
+            (of the cell and of a highway connection): those of the second. Learned states stay their own.
         learned_state: whether the initial state, where none is given, is learned; it starts at 0.
         init: how the parameters start, see ``initialise``; None leaves it to the cell.
         t_max: longest dependency, in steps, for ``init="chrono"``.
@@ -96,6 +98,7 @@ class Recurrent(nn.Module):
         weight_dropout: float = 0.0,
         layer_norm: bool = False,
         connection: Connection | None = None,
+        share_layers: bool = False,
         learned_state: bool = False,
         init: Init | None = None,
         t_max: int | None = None,
@@ -111,6 +114,10 @@ class Recurrent(nn.Module):
             if value and num_layers == 1:
                 text = f"{option}={value} has no effect with num_layers=1: it acts between layers"
                 warnings.warn(text, stacklevel=2)
+        if share_layers and num_layers < 3:
+            raise ValueError(
+                f"share_layers=True: num_layers={num_layers} has no two layers of equal size; use 3 or more"
+            )
         self.input_size, self.hidden_size = input_size, hidden_size
         self.num_layers, self.bidirectional = num_layers, bidirectional
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
@@ -123,7 +130,7 @@ class Recurrent(nn.Module):
         self.zoneout, self.layer_norm = rates("zoneout", zoneout, tuple(first.state)), layer_norm
         if rate("weight_dropout", weight_dropout) and RECURRENT not in first.parameter_shapes():
             raise ValueError(f"weight_dropout={weight_dropout}: {type(first).__name__} has no {RECURRENT}")
-        self.connection, self.learned_state = connection, learned_state
+        self.connection, self.learned_state, self.share_layers = connection, learned_state, share_layers
         self.init: Init | None = init
         self.t_max = t_max
         noise = self.variational_dropout["h"], self.recurrent_dropout, self.zoneout
@@ -159,17 +166,23 @@ class Recurrent(nn.Module):
         directions = ("", "_reverse")[: self.num_directions]
         return [f"_l{layer}{direction}" for layer in range(self.num_layers) for direction in directions]
 
+    @cached_property
+    def _weights(self) -> list[str]:
+        """For each of them the end of the names of the parameters that it is made with."""
+        D, last = self.num_directions, 1 if self.share_layers else self.num_layers
+        return [self._suffixes[min(row // D, last) * D + row % D] for row in range(len(self._suffixes))]
+
     def _parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         cells = [cell for cell in self._wrapped for _ in range(self.num_directions)]
         shapes = {
             name + suffix: shape
-            for cell, suffix in zip(cells, self._suffixes)
+            for cell, suffix in zip(cells, self._weights)
             for name, shape in cell.parameter_shapes().items()
         }
         if self.learned_state:
             shapes |= {f"initial_{s}{suffix}": (S,) for suffix in self._suffixes for s, S in cells[0].state.items()}
-        for layer in range(1, self.num_layers if self.connection == "highway" else 0):
-            O = self.output_size
+        O, layers = self.output_size, 2 if self.share_layers else self.num_layers
+        for layer in range(1, layers if self.connection == "highway" else 0):
             shapes |= {f"weight_highway_l{layer}": (O, O), f"bias_highway_l{layer}": (O,)}
         return shapes
 
@@ -178,8 +191,8 @@ class Recurrent(nn.Module):
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew, in the order of ``torch.nn``: the same seed gives the same weights."""
-        for row, suffix in enumerate(self._suffixes):
-            layer = row // self.num_directions
+        for suffix in dict.fromkeys(self._weights):
+            layer = self._suffixes.index(suffix) // self.num_directions
             params = self._params(self._wrapped[layer], suffix)
             self._wrapped[layer].reset_parameters(params)
             own = {name: params[name] for name in self.cells[layer].parameter_shapes()}
@@ -263,7 +276,7 @@ class Recurrent(nn.Module):
         return [packing.sort(tensor[:, None] if unbatched else tensor) for tensor in given]
 
     def _run(self, data: Tensor, packing: Packing, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        suffixes = self._suffixes
+        suffixes = self._weights
         initial: list[State] = list(zip(*(s.unbind(0) for s in state)))
         final: list[State] = []
         for layer, cell in enumerate(self._wrapped):
@@ -299,7 +312,8 @@ class Recurrent(nn.Module):
             return out_NO
         if self.connection == "residual":
             return out_NO + data_NO
-        weight, bias = (getattr(self, f"{name}_highway_l{layer}") for name in ("weight", "bias"))
+        suffix = f"highway_l{1 if self.share_layers else layer}"
+        weight, bias = getattr(self, f"weight_{suffix}"), getattr(self, f"bias_{suffix}")
         t_NO = torch.sigmoid(F.linear(data_NO, weight, bias))
         return t_NO * out_NO + (1 - t_NO) * data_NO
 
@@ -314,7 +328,7 @@ class Recurrent(nn.Module):
             chosen = [f"cell={type(cell).__name__}({', '.join(chosen)})"]
         defaults = {"num_layers": 1, "bias": True, "batch_first": False, "dropout": 0.0, "bidirectional": False}
         defaults |= {"recurrent_dropout": 0.0, "weight_dropout": 0.0, "layer_norm": False, "connection": None}
-        defaults |= {"learned_state": False, "init": None, "t_max": None}
+        defaults |= {"share_layers": False, "learned_state": False, "init": None, "t_max": None}
         own = [f"{name}={now}" for name, default in defaults.items() if (now := getattr(self, name)) != default]
         own += [
             f"{name}={now}" for name in ("variational_dropout", "zoneout") if any((now := getattr(self, name)).values())

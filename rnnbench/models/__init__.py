@@ -2,12 +2,14 @@
 
 from rnnbench.models.budget import Match, match_hidden_size
 from rnnbench.models.chain import LinearChain
+from rnnbench.models.convolution import Convolution
 from rnnbench.models.encoders import Embedding, WordsAndCharacters
 from rnnbench.models.language import LanguageModel
 from rnnbench.models.model import PARTS, SequenceModel, build_model, count_parameters
 
 __all__ = [
     "PARTS",
+    "Convolution",
     "Embedding",
     "LanguageModel",
     "LinearChain",

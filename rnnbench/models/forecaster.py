@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rnnbench.data.spec import Batch, Outputs, Window
 from rnnbench.layers.yardstick import Yardstick
-from rnnbench.models.model import SequenceModel, pool
+from rnnbench.models.model import SequenceModel
 
 
 class Forecaster(SequenceModel):
@@ -34,6 +34,8 @@ class Forecaster(SequenceModel):
         located: how many of these move with the values: all quantiles, but not a deviation.
         middle: which of them is fed back.
         decoder: the second network, for ``encoder_decoder``.
+        encoder: as for ``SequenceModel``, for a direct forecast.
+        side_size: see there, likewise.
 
     Raises:
         ValueError: what the strategy needs is not among the inputs.
@@ -52,27 +54,29 @@ class Forecaster(SequenceModel):
         located: int = 1,
         middle: int = 0,
         decoder: nn.Module | None = None,
+        encoder: nn.Module | None = None,
+        side_size: int = 0,
     ):
-        super().__init__(backbone, output_size, pooling)
+        super().__init__(backbone, output_size, pooling or "last", encoder, side_size)
         self.window, self.strategy, self.anchor = window, strategy, anchor
         self.each, self.located, self.middle = parameters, located, middle
         self.decoder = decoder
         _check(backbone, input_size, window, strategy, anchor)
+        if strategy != "direct":
+            _check_alone(strategy, pooling, encoder, side_size)
 
     def run(self, batch: Batch, state: Any = None) -> Outputs:
         """Outputs ``(B, O)``; windows are whole and begin anew, so lengths and state say nothing."""
-        return Outputs(self._forecast(batch.inputs_BTI))
+        return Outputs(self._forecast(batch.inputs_BTI, batch.side_BS))
 
-    def _forecast(self, inputs_BTI: Tensor) -> Tensor:
+    def _forecast(self, inputs_BTI: Tensor, side_BS: Tensor | None) -> Tensor:
         V, window = self.window.values, self.window
         if self.anchor is None:
-            y_BTH, state = self.backbone(inputs_BTI)
-            return self._outputs(y_BTH, state, inputs_BTI, None)
+            return self._outputs(inputs_BTI, None, side_BS)
         seen_BTI = torch.cat([inputs_BTI[..., :V] - inputs_BTI[:, -1:, :V], inputs_BTI[..., V:]], dim=-1)
         anchors_BSC = self._anchors(inputs_BTI)
         last_BC = inputs_BTI[:, -1, self._targets()]
-        y_BTH, state = self.backbone(seen_BTI)
-        out = self._outputs(y_BTH, state, seen_BTI, anchors_BSC - last_BC[:, None])
+        out = self._outputs(seen_BTI, anchors_BSC - last_BC[:, None], side_BS)
         parts_BSCP = out.unflatten(-1, (window.horizon, -1, self.each))
         moved = parts_BSCP[..., : self.located] + anchors_BSC[..., None]
         return torch.cat([moved, parts_BSCP[..., self.located :]], dim=-1).flatten(1)
@@ -88,10 +92,11 @@ class Forecaster(SequenceModel):
         rows_S = torch.full_like(steps_S, T - 1) if season is None else T + steps_S - season * (steps_S // season + 1)
         return inputs_BTI[:, rows_S][:, :, self._targets()]
 
-    def _outputs(self, y_BTH: Tensor, state: Any, seen_BTI: Tensor, anchors_BSC: Tensor | None) -> Tensor:
+    def _outputs(self, seen_BTI: Tensor, anchors_BSC: Tensor | None, side_BS: Tensor | None) -> Tensor:
+        x_BTI = seen_BTI if self.encoder is None else self.encoder(seen_BTI, None)[0]
+        y_BTH, state = self.backbone(x_BTI)
         if self.strategy == "direct":
-            both = getattr(self.backbone, "bidirectional", False)
-            return self.head(pool(y_BTH, None, self.pooling or "last", both))
+            return self.tell(y_BTH, None, side_BS)
         y_BH, values_BC, outputs = y_BTH[:, -1], seen_BTI[:, -1, self._targets()], []
         calendar_BTK = seen_BTI[:, :, seen_BTI.shape[2] - self.window.calendar :]
         for step in range(self.window.horizon):
@@ -128,3 +133,15 @@ def _check(backbone: nn.Module, inputs: int, window: Window, strategy: str, anch
                          "features, marks or calendar); encoder_decoder takes them")  # fmt: skip
     if strategy == "encoder_decoder" and window.calendar and window.length < window.horizon:
         raise ValueError(f"strategy=encoder_decoder: with a calendar, dataset.window must be at least {window.horizon}")
+
+
+def _check_alone(strategy: str, pooling: str | None, encoder: nn.Module | None, side_size: int) -> None:
+    """Raise ``ValueError`` for parts that only a forecast of all rows at once can have."""
+    if pooling not in ("last", None):
+        raise ValueError(f"task.pooling={pooling}: a forecast row by row is read from the last step; set it to last, "
+                         f"or task.strategy={strategy} to direct")  # fmt: skip
+    if encoder is not None:
+        raise ValueError(f"task.encoder: reads whole windows, and task.strategy={strategy} a row at a time; set it to "
+                         "null")  # fmt: skip
+    if side_size:
+        raise ValueError(f"dataset.calendar_at=head: is for task.strategy=direct, not {strategy}; set it to steps")

@@ -1,6 +1,7 @@
 """A backbone between what the data give and what the task asks for.
 
-Shape suffixes: B batch, T time, I input features, H backbone outputs, O task outputs.
+Shape suffixes: B batch, T time, I input features, H backbone outputs, O task outputs,
+S numbers that belong to a whole sequence.
 """
 
 from __future__ import annotations
@@ -25,16 +26,22 @@ class SequenceModel(nn.Module):
         pooling: ``last``, ``mean``, ``max`` or ``attention`` over the steps within length; None gives an output for
             every step.
         encoder: called like ``encoder(inputs_BTI, lengths_B)``, gives ``(x_BTI, lengths_B)``.
+        side_size: numbers that belong to a whole sequence (S), which the head reads beside what comes of the steps.
     """
 
     def __init__(
-        self, backbone: nn.Module, output_size: int, pooling: str | None, encoder: nn.Module | None = None
+        self,
+        backbone: nn.Module,
+        output_size: int,
+        pooling: str | None,
+        encoder: nn.Module | None = None,
+        side_size: int = 0,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.backbone = backbone
         width: Any = backbone.output_size
-        self.head = nn.Linear(width, output_size)
+        self.head = nn.Linear(width + side_size, output_size)
         self.attention = Attention(width) if pooling == "attention" else None
         self.pooling = pooling
 
@@ -49,12 +56,19 @@ class SequenceModel(nn.Module):
             x_BTI, lengths_B = self.encoder(x_BTI, lengths_B)
         begin = {} if state is None else {"hx": state}
         y_BTH, state = self.backbone(x_BTI, lengths=lengths_B, **begin)
+        return Outputs(self.tell(y_BTH, lengths_B, batch.side_BS), lengths_B, state)
+
+    def tell(self, y_BTH: Tensor, lengths_B: Tensor | None, side_BS: Tensor | None) -> Tensor:
+        """Outputs from those of the backbone: pooling, the second input where there is one, and the head."""
         if self.attention is not None:
             y_BTH = self.attention(y_BTH, lengths_B)
         elif self.pooling is not None:
             bidirectional = getattr(self.backbone, "bidirectional", False)
             y_BTH = pool(y_BTH, lengths_B, self.pooling, bidirectional)
-        return Outputs(self.head(y_BTH), lengths_B, state)
+        if side_BS is not None:
+            each = side_BS if y_BTH.dim() == 2 else side_BS[:, None].expand(-1, y_BTH.shape[1], -1)
+            y_BTH = torch.cat([y_BTH, each.to(y_BTH)], -1)
+        return self.head(y_BTH)
 
 
 class Attention(nn.Module):
@@ -130,20 +144,35 @@ def build_model(
     """
     if spec.vocabulary is not None and task.encoder is None:
         raise ValueError("the inputs are ids of tokens: the task needs an encoder, as task/encoder=embedding")
+    if spec.per_step and task.pooling not in ("last", None):
+        raise ValueError(f"task.pooling={task.pooling}: every step has a target here, there is nothing to pool")
     seed = dict(zip(PARTS, seeds))
     with torch.random.fork_rng(), torch.device(device or "cpu"):
         torch.manual_seed(seed["encoder"])
         encoder = None if task.encoder is None else task.encoder(spec=spec)
         torch.manual_seed(seed["backbone"])
         built = backbone(input_size=spec.input_size if encoder is None else encoder.output_size, batch_first=True)
-        if spec.carries_state and getattr(built, "bidirectional", False):
-            raise ValueError("bidirectional=True: the state is carried from batch to batch, which goes forwards only")
+        _check_directions(built, spec)
         torch.manual_seed(seed["head"])
         # not a composition like others: its decoder is a second backbone, of sizes that the window gives
         options, sizes = task.model_options(), (task.output_size(spec), None if spec.per_step else task.pooling)
         if spec.window is not None and (options.get("strategy", "direct") != "direct" or options.get("anchor")):
-            return _forecaster(built, backbone, spec, *sizes, seed["head"], options)
-        return (task.composition or SequenceModel)(built, *sizes, encoder)
+            return _forecaster(built, backbone, spec, *sizes, seed["head"], {**options, "encoder": encoder})
+        if task.composition is None:
+            return SequenceModel(built, *sizes, encoder, spec.side_size)
+        if spec.side_size:
+            raise ValueError("task.composition: takes no second input beside the steps; set it to null")
+        return task.composition(built, *sizes, encoder)
+
+
+def _check_directions(backbone: nn.Module, spec: DataSpec) -> None:
+    """Raise ``ValueError`` where a network may not read backwards and does."""
+    if not getattr(backbone, "bidirectional", False):
+        return
+    if spec.carries_state:
+        raise ValueError("bidirectional=True: the state is carried from batch to batch, which goes forwards only")
+    if spec.looks_ahead:
+        raise ValueError("bidirectional=True: targets are inputs to come, which it would read; set it to false")
 
 
 def _forecaster(
@@ -162,6 +191,7 @@ def _forecaster(
     if options["strategy"] == "encoder_decoder":
         decoder = backbone(input_size=len(window.targets) + window.calendar, batch_first=True)
     torch.manual_seed(seed)
+    options = {**options, "side_size": spec.side_size}
     return Forecaster(built, spec.input_size, output_size, pooling, window, decoder=decoder, **options)
 
 

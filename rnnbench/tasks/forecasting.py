@@ -7,7 +7,7 @@ P parameters by which a number is predicted.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -63,7 +63,7 @@ class Forecasting(Task):
 
     Args:
         name: the name of the task.
-        pooling: what a direct forecast is read from: ``last`` step, ``mean`` or ``max`` over steps.
+        pooling: what a direct forecast is read from, see ``Task``.
         strategy: ``direct``: all rows at once; ``recursive``: a row at a time, each fed back as the next input, in
             training too; ``encoder_decoder``: likewise, by a second network that starts from the state of the first.
         anchor: a model's output is added to the ``last`` value, or to that a ``season`` before, and the model sees
@@ -71,6 +71,7 @@ class Forecasting(Task):
         output: ``point``, ``quantiles`` or ``gaussian``.
         quantiles: increasing, for that output.
         augment: random changes of training windows; None: none.
+        encoder: of direct forecasts, see ``Task``.
     """
 
     primary = "mse"
@@ -88,14 +89,15 @@ class Forecasting(Task):
     def __init__(
         self,
         name: str = "forecasting",
-        pooling: Literal["last", "mean", "max"] = "last",
+        pooling: Literal["last", "mean", "max", "attention"] = "last",
         strategy: Literal["direct", "recursive", "encoder_decoder"] = "direct",
         anchor: Literal["last", "season"] | None = None,
         output: Literal["point", "quantiles", "gaussian"] = "point",
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
         augment: Augmentation | None = None,
+        encoder: Callable[..., Any] | None = None,
     ):
-        super().__init__(name, pooling)
+        super().__init__(name, pooling, encoder)
         if strategy not in STRATEGIES:
             raise ValueError(f"strategy={strategy!r}: choose one of {', '.join(STRATEGIES)}")
         if anchor not in (None, *ANCHORS):

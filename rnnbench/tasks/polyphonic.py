@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -32,13 +33,14 @@ class Polyphonic(Task):
 
     Args:
         name: the name of the task.
+        encoder: see ``Task``.
     """
 
     primary = "nll"
     modes: ClassVar[dict[str, str]] = {"nll": "min", "f1": "max"}
 
-    def __init__(self, name: str = "polyphonic"):
-        super().__init__(name)
+    def __init__(self, name: str = "polyphonic", encoder: Callable[..., Any] | None = None):
+        super().__init__(name, encoder=encoder)
 
     def losses(self, outputs_NO: Tensor, targets_N: Tensor) -> Tensor:
         """Sum over notes of the binary cross-entropy of a frame."""

@@ -15,11 +15,9 @@ from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from rnnbench.data.entities import spans
-from rnnbench.data.spec import Batch, DataSpec, Outputs
+from rnnbench.data.spec import NO_TARGET, Batch, DataSpec, Outputs
 from rnnbench.tasks import chain
 from rnnbench.tasks.task import Task
-
-NO_TARGET = -1
 
 
 class Tagging(Task):

@@ -51,7 +51,7 @@ class Task:
         if pooling not in POOLINGS:
             raise ValueError(f"pooling={pooling!r}: choose one of {', '.join(POOLINGS)}")
         self.name = name
-        self.pooling = pooling
+        self.pooling: str | None = pooling
         self.encoder, self.composition = encoder, composition
 
     def output_size(self, spec: DataSpec) -> int:

@@ -16,6 +16,7 @@ from rnnbench.data.dataset import Splits
 from rnnbench.errors import UserError
 from rnnbench.models import SequenceModel, build_model
 from rnnbench.records.store import RunBusy, RunDirectory
+from rnnbench.tasks import Task
 from rnnbench.training.callbacks import StopFlag
 from rnnbench.training.memory import members_within
 from rnnbench.training.plan import Plan
@@ -110,9 +111,11 @@ def why_alone(plan: Plan) -> str | None:
     task, spec = plan.task, plan.dataset.spec
     if task.augments:
         return "task.augment"
+    if type(task).score is not Task.score:
+        return f"{task.name} scores sequences as a whole"
     model = build_model(plan.backbone, spec, task, device="meta")
     plain = type(model) is SequenceModel and model.encoder is None and model.attention is None
-    if not plain or spec.carries_state:
+    if not plain or spec.carries_state or spec.side_size:
         return f"models of {task.name} on {plan.dataset.name} are more than a backbone and a linear head"
     return why_not_stacked(plan.optimizer([nn.Parameter(torch.zeros(1))]))
 

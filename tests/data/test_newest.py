@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnbench.data.newest import following, newest_window
+from rnnbench.data.newest import following, newest_window, next_calendar
 from rnnbench.data.series import TimeSeries
 from rnnbench.data.table import Table
 from rnnbench.errors import UserError
@@ -27,7 +27,13 @@ def write(path, rows):
 
 
 @pytest.mark.parametrize(
-    "options", [{"log": True}, {"scaling": "minmax"}, {"impute": "ffill", "mask": True, "scaling": "none"}]
+    "options",
+    [
+        {"log": True},
+        {"scaling": "minmax"},
+        {"impute": "ffill", "mask": True, "scaling": "none"},
+        {"calendar_at": "head"},
+    ],
 )
 def test_the_window_before_a_test_row_is_that_of_the_data_set(tmp_path, options):
     rows = lines(gap="impute" in options)
@@ -39,6 +45,10 @@ def test_the_window_before_a_test_row_is_that_of_the_data_set(tmp_path, options)
     start = int(dataset.test_rows[n])
     known = Table(write(tmp_path / "known.csv", rows[:start]))
     torch.testing.assert_close(newest_window(known, artifacts)[0], test.inputs[n])
+    side = next_calendar(known, artifacts)
+    assert (side is None) == (test.side is None) == ("calendar_at" not in options)
+    if side is not None:
+        torch.testing.assert_close(side[0], test.side[n])
 
 
 @pytest.mark.parametrize(

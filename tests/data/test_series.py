@@ -180,6 +180,8 @@ def test_time_column_is_no_target(tmp_path):
         ({"units": "percent"}, "units='percent'"),
         ({"calendar": ["year"], "time_column": "t"}, "calendar='year'"),
         ({"calendar": ["month"]}, "time_column"),
+        ({"calendar_at": "head"}, "calendar_at=head: name what it is told"),
+        ({"calendar_at": "tail"}, "calendar_at='tail'"),
         ({"season": 0}, "season=0"),
         ({"ar_order": 0}, "ar_order=0"),
         ({"features": ["a", "a"]}, "features="),
@@ -269,6 +271,16 @@ def test_the_calendar_tells_when_the_predicted_row_is(make):
     window = splits.valid.inputs[0]  # rows 65 to 69, minute by minute: rows 68 to 72 are told of
     angles = 2 * np.pi * (np.arange(68, 73) % 60) / 60
     np.testing.assert_allclose(window[:, 1:], np.stack([np.sin(angles), np.cos(angles)], 1), atol=1e-6)
+
+
+def test_the_calendar_of_the_first_predicted_row_may_stand_beside_the_window(make):
+    told = {"time_column": "time", "calendar": ["minute"], "calendar_at": "head"}
+    dataset = make({(75, 1): ""}, targets="a", horizon=3, impute="ffill", **told)
+    splits, spec = dataset.load(0), dataset.spec
+    assert (spec.input_size, spec.side_size, spec.window.calendar) == (1, 2, 0)
+    batch = splits.valid.batch(torch.arange(len(splits.valid)))
+    angles = 2 * np.pi * (batch.targets[:, 0].double().numpy() % 60) / 60  # a row's value is its number
+    np.testing.assert_allclose(batch.side_BS, np.stack([np.sin(angles), np.cos(angles)], 1), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,9 @@ def test_without_lengths_all_steps_are_valid():
 
 
 def test_to_moves_all_but_lengths():
-    batch = Batch(torch.zeros(1, 2, 1), torch.zeros(1), torch.tensor([2]), torch.ones(1, 2) > 0).to("meta")
-    assert {batch.inputs_BTI.device.type, batch.targets.device.type, batch.mask.device.type} == {"meta"}
+    batch = Batch(torch.zeros(1, 2, 1), torch.zeros(1), torch.tensor([2]), torch.ones(1, 2) > 0, torch.ones(1, 3)).to(
+        "meta"
+    )
+    moved = (batch.inputs_BTI, batch.targets, batch.mask, batch.side_BS)
+    assert {part.device.type for part in moved} == {"meta"}
     assert batch.lengths_B.device.type == "cpu"

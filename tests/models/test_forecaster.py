@@ -1,32 +1,36 @@
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from rnnbench.data.spec import DataSpec, Window
+from rnnbench.data.spec import Batch, DataSpec, Window
 from rnnbench.layers import GRU, LSTM, TCN
-from rnnbench.models import build_model, count_parameters
+from rnnbench.models import Convolution, build_model, count_parameters
 from rnnbench.models.forecaster import Forecaster
 
 T, S = 6, 4
 
 
-def asking(size, options):
+def asking(size, options, **more):
     """A task with so many outputs of the head."""
     asked = {"output_size": lambda spec: size, "model_options": lambda: options, "pooling": "last"}
-    return SimpleNamespace(encoder=None, composition=None, **asked)
+    return SimpleNamespace(**{"encoder": None, "composition": None, **asked, **more})
 
 
-def make(strategy="direct", anchor=None, cell=LSTM, targets=(1, 0), values=2, calendar=0, P=1, season=None, **options):
+def make(
+    strategy="direct", anchor=None, cell=LSTM, targets=(1, 0), values=2, calendar=0, P=1, season=None, side=0,
+    asked=None, **options,
+):  # fmt: skip
     """A float64 forecaster of the columns ``targets``, from ``values`` columns and a calendar."""
     window = Window(T, S, targets, values, calendar, season)
-    spec = DataSpec("forecasting", values + calendar, S * len(targets), window=window)
+    spec = DataSpec("forecasting", values + calendar, S * len(targets), window=window, side_size=side)
     size = (S if strategy == "direct" else 1) * len(targets) * P
     composed = {"strategy": strategy, "anchor": anchor, "parameters": P, "located": 1, "middle": 0}
     model = build_model(
         lambda input_size, batch_first: cell(input_size, 5, batch_first=batch_first, **options),
         spec,
-        asking(size, composed),
+        asking(size, composed, **asked or {}),
     )
     return model.double()
 
@@ -45,6 +49,21 @@ def test_a_direct_forecast_over_the_last_value():
     expected = model.head(y[:, -1]).unflatten(1, (S, 2)) + x[:, -1:, [1, 0]]
     torch.testing.assert_close(model(x), expected.flatten(1))
     torch.testing.assert_close(model(x + 7), model(x) + 7)  # it sees changes alone
+
+
+def test_a_convolution_attention_and_a_second_input_around_a_direct_forecast():
+    parts = {"encoder": partial(Convolution, channels=3, stride=2), "pooling": "attention"}
+    for anchor in (None, "last"):
+        model, x = make(anchor=anchor, side=2, asked=parts), inputs()
+        side = torch.randn(3, 2, dtype=torch.float64)
+        base = 0 if anchor is None else x[:, -1:]
+        y, _ = model.backbone(model.encoder(x - base, None)[0])
+        assert y.shape[1] == T // 2
+        expected = model.head(torch.cat([model.attention(y, None), side], -1)).unflatten(1, (S, 2))
+        if anchor is not None:
+            expected = expected + x[:, -1:, [1, 0]]
+        told = model.run(Batch(x, x, side_BS=side)).values
+        torch.testing.assert_close(told, expected.flatten(1))
 
 
 def test_over_the_value_a_season_before():
@@ -118,6 +137,9 @@ def test_all_weights_learn(strategy):
         ({"strategy": "recursive", "calendar": 2}, "inputs must be the targets alone"),
         ({"strategy": "recursive", "bidirectional": True}, "state goes on forwards"),
         ({"strategy": "encoder_decoder", "cell": TCN}, "state goes on forwards"),
+        ({"strategy": "recursive", "asked": {"pooling": "mean"}}, "task.pooling=mean: a forecast row by row"),
+        ({"strategy": "recursive", "asked": {"encoder": Convolution}}, "task.encoder: reads whole windows"),
+        ({"strategy": "recursive", "side": 2}, "dataset.calendar_at=head: is for task.strategy=direct"),
     ],
 )
 def test_what_does_not_go_together_is_said(options, message):

@@ -7,9 +7,9 @@ from torch import nn
 
 from rnnbench.data.spec import Batch, DataSpec
 from rnnbench.layers import TorchGRU, TorchLSTM
-from rnnbench.models import Embedding, build_model, count_parameters
+from rnnbench.models import Embedding, LinearChain, build_model, count_parameters
 from rnnbench.models.model import Attention, pool
-from rnnbench.tasks import Classification, Regression
+from rnnbench.tasks import Classification, Regression, Tagging
 
 Y = torch.tensor([[[1.0, 10], [2, 20], [9, 90]], [[3, 30], [8, 80], [5, 50]]])  # B=2, T=3, H=2
 LENGTHS = torch.tensor([2, 3])
@@ -48,6 +48,20 @@ def test_shapes_and_parameters():
     assert sized(TorchGRU, per_step=True)(x).shape == (5, 6, 3)
     counted = count_parameters(sized(TorchGRU))
     assert counted == {"backbone": 3 * 4 * (2 + 4) + 6 * 4, "encoder": 0, "head": 4 * 3 + 3}
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+def test_a_second_input_is_read_by_the_head_beside_the_backbone(per_step):
+    spec = DataSpec("regression", input_size=2, target_size=3, per_step=per_step, side_size=2)
+    model = build_model(lambda **sizes: TorchGRU(hidden_size=4, **sizes), spec, Regression())
+    x, side = torch.randn(5, 6, 2), torch.randn(5, 2)
+    y, _ = model.backbone(x)
+    weight, bias = model.head.weight, model.head.bias
+    rows = y if per_step else y[:, -1]
+    more = side @ weight[:, 4:].T
+    expected = rows @ weight[:, :4].T + (more[:, None] if per_step else more) + bias
+    torch.testing.assert_close(model.run(Batch(x, x, side_BS=side)).values, expected)
+    assert count_parameters(model)["head"] == (4 + 2) * 3 + 3
 
 
 def test_attention_is_a_weighted_mean_of_the_steps_within_length():
@@ -91,10 +105,18 @@ def test_parts_that_do_not_fit_are_told_in_one_line():
         tokens(task=Classification())
     with pytest.raises(ValueError, match="bidirectional=True: the state is carried"):
         tokens(carries_state=True, bidirectional=True)
+    with pytest.raises(ValueError, match="pooling=attention: every step has a target here"):
+        tokens(per_step=True)
+    ahead = DataSpec("polyphonic", 2, 2, per_step=True, looks_ahead=True)
+    with pytest.raises(ValueError, match="bidirectional=True: targets are inputs to come"):
+        build_model(lambda **sizes: TorchGRU(hidden_size=4, bidirectional=True, **sizes), ahead, Regression())
+    side = DataSpec("tagging", 2, 2, per_step=True, side_size=1)
+    with pytest.raises(ValueError, match="composition: takes no second input"):
+        build_model(lambda **sizes: TorchGRU(hidden_size=4, **sizes), side, Tagging(composition=LinearChain))
 
 
 def test_a_run_from_a_state_goes_on_where_the_last_one_ended():
-    model = tokens(carries_state=True, per_step=True)
+    model = tokens(carries_state=True, per_step=True, task=Classification(encoder=partial(Embedding, size=6)))
     ids = torch.tensor([[[1], [4], [2], [3]], [[2], [3], [1], [1]]])
     whole = model.run(Batch(ids, ids)).values
     first = model.run(Batch(ids[:, :3], ids[:, :3]))

@@ -110,6 +110,7 @@ SETTINGS = {
         for i, p in enumerate((0.5, 0.2))
     ),
     "both directions": tuple([f"seed={i}", "model.bidirectional=true", RAGGED] for i in range(2)),
+    "shared layers": tuple([f"seed={i}", "model.num_layers=3", "model.share_layers=true"] for i in range(2)),
     "starts": tuple([f"seed={i}", "model=lstm", "model.init=chrono", f"model.t_max={t}"] for i, t in enumerate((5, 9))),
     "success": tuple(
         [
@@ -224,6 +225,7 @@ def test_what_may_stand_in_one_group(runs):
     [
         (["model=torch_gru"], "not made of our cells"),
         (["+optimizer.amsgrad=true"], "amsgrad"),
+        (["dataset=connected_digits"], "transcription scores sequences as a whole"),
         (["optimizer._target_=torch.optim.Adamax"], "no form for replicas"),
     ],
     ids=str,
