@@ -5,11 +5,14 @@ Shape suffixes: B batch, T time, I features of one input step, O targets of one 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
+
+EDGE = 2  # the id that ends a target sequence, and that a decoder reads before its first word
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class DataSpec:
         characters: likewise ids of the characters of a word, in all further inputs of a step; None: there are none.
         labels: names of the classes, by number, where metrics go by them; None elsewhere.
         window: what the inputs are made of, where they are the past of a series.
+        writes: whether a sequence is to be answered by another one, of ``target_size`` ids, see ``Batch.targets``.
     """
 
     task: str
@@ -59,6 +63,7 @@ class DataSpec:
     characters: int | None = None
     labels: tuple[str, ...] | None = None
     window: Window | None = None
+    writes: bool = False
 
 
 @dataclass
@@ -67,15 +72,18 @@ class Batch:
 
     Attributes:
         inputs_BTI: float inputs, or int64 ids where the data have a vocabulary; zero beyond each sequence's length.
-        targets: class indices (int64) ``(B,)`` or ``(B, T)``; numbers ``(B, O)`` or ``(B, T, O)`` otherwise.
+        targets: class indices (int64) ``(B,)`` or ``(B, T)``; numbers ``(B, O)`` or ``(B, T, O)`` otherwise. Where
+            a sequence is to be answered by another one, ids ``(B, T)`` of another T than that of the inputs.
         lengths_B: steps of each sequence, int64, always on the CPU; None when every sequence fills T.
         mask: bool, like the leading dimensions of ``targets``: where a target counts. None: all within length.
+        texts: the targets as they stand in the file, for metrics that go by texts; None: there are none.
     """
 
     inputs_BTI: Tensor
     targets: Tensor
     lengths_B: Tensor | None = None
     mask: Tensor | None = None
+    texts: list[str] | None = None
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The batch on ``device``; lengths stay on the CPU, where packing needs them."""
@@ -107,8 +115,11 @@ class Outputs:
         values: ``(B, O)``, or ``(B, T, O)`` for every step.
         lengths_B: steps of each sequence of ``values``, int64 on the CPU; None when every sequence fills T.
         state: of the backbone after the last step, with which the next batch may begin.
+        decode: of a model that answers by sequences of its own, called with the number of hypotheses and the power of
+            the length that scores are divided by: int64 ids ``(T_b,)`` for each sequence. None: it does not.
     """
 
     values: Tensor
     lengths_B: Tensor | None = None
     state: Any = None
+    decode: Callable[[int, float], list[Tensor]] | None = None

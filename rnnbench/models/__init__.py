@@ -5,6 +5,7 @@ from rnnbench.models.chain import LinearChain
 from rnnbench.models.encoders import Embedding, WordsAndCharacters
 from rnnbench.models.language import LanguageModel
 from rnnbench.models.model import PARTS, SequenceModel, build_model, count_parameters
+from rnnbench.models.translator import Translator
 
 __all__ = [
     "PARTS",
@@ -13,6 +14,7 @@ __all__ = [
     "LinearChain",
     "Match",
     "SequenceModel",
+    "Translator",
     "WordsAndCharacters",
     "build_model",
     "count_parameters",

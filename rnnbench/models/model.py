@@ -6,6 +6,7 @@ Shape suffixes: B batch, T time, I input features, H backbone outputs, O task ou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -143,7 +144,13 @@ def build_model(
         options, sizes = task.model_options(), (task.output_size(spec), None if spec.per_step else task.pooling)
         if spec.window is not None and (options.get("strategy", "direct") != "direct" or options.get("anchor")):
             return _forecaster(built, backbone, spec, *sizes, seed["head"], options)
-        return (task.composition or SequenceModel)(built, *sizes, encoder)
+        composition = task.composition or SequenceModel
+        if spec.writes:
+            if task.composition is None:
+                raise ValueError("composition=null: sequences are answered by sequences, which takes a Translator")
+            # its decoder is a second backbone, of sizes that the composition gives
+            composition = partial(composition, decoder=partial(backbone, batch_first=True))
+        return composition(built, *sizes, encoder)
 
 
 def _forecaster(
@@ -166,7 +173,7 @@ def _forecaster(
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
-    """Trainable weights of the backbone (and a forecaster's decoder), of the encoder, and of the rest: the head."""
+    """Trainable weights of the backbone (and of a second one, the decoder), of the encoder, and of the rest: the head."""
 
     def count(module: Any) -> int:
         return 0 if module is None else sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -7,6 +7,7 @@ from rnnbench.tasks.polyphonic import Polyphonic
 from rnnbench.tasks.regression import Regression
 from rnnbench.tasks.tagging import Entities, Tagging
 from rnnbench.tasks.task import Task
+from rnnbench.tasks.translation import Translation
 
 __all__ = [
     "Classification",
@@ -17,4 +18,5 @@ __all__ = [
     "Regression",
     "Tagging",
     "Task",
+    "Translation",
 ]
