@@ -17,7 +17,7 @@ from torch import Tensor
 from rnnbench.data.dataset import Sequences, Splits, at_least
 from rnnbench.data.of_words import OfWords
 from rnnbench.data.spec import EDGE, Batch, DataSpec
-from rnnbench.data.text import RESERVED, Vocabulary, count_words, detokenise, tokenise, user_texts
+from rnnbench.data.text import PAD, RESERVED, Vocabulary, count_words, detokenise, tokenise, user_texts
 from rnnbench.errors import UserError
 
 Pair = tuple[str, str]  # a sentence and its translation
@@ -148,10 +148,10 @@ class Parallel(OfWords):
 
 
 def words_of(ids_T: Tensor, words: Sequence[str]) -> list[str]:
-    """The words with these ids; padding and the sign of the end are none."""
-    return [words[i - RESERVED] if i >= RESERVED else "<unk>" for i in ids_T.tolist() if i not in (0, EDGE)]
+    """The words with these ids, without padding."""
+    return [words[i - RESERVED] if i >= RESERVED else "<unk>" for i in ids_T.tolist() if i != PAD]
 
 
 def written_text(ids_T: Tensor, words: Sequence[str]) -> str:
     """What a decoder has written, as a text."""
-    return detokenise(words_of(ids_T, words))
+    return detokenise(word for word in words_of(ids_T, words) if word != END)
