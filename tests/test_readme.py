@@ -34,6 +34,7 @@ def folder(tmp_path, monkeypatch):
     rows = [f"2024-01-{1 + i // 24:02d} {i % 24:02d}:00,{50 + i % 24 + i / 100}" for i in range(24 * 28)]
     (tmp_path / "prices.csv").write_text("time,price\n" + "\n".join(rows))
     (tmp_path / "story.txt").write_text("once upon a time there was a cat\n" * 60)
+    (tmp_path / "pairs.tsv").write_text("ein Mann rennt\ta man runs\neine Katze\ta cat\n" * 60)
     for name, block in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(block)

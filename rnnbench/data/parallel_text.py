@@ -108,7 +108,9 @@ class ParallelText(Parallel):
         fields = line.split("\t")
         if len(fields) <= max(self.columns):
             need = max(self.columns) + 1
-            raise UserError(f"{where} has {len(fields)} of {need} columns with tabs between; or set dataset.target_path")
+            raise UserError(
+                f"{where} has {len(fields)} of {need} columns with tabs between; or set dataset.target_path"
+            )
         return fields[self.columns[0]].strip(), fields[self.columns[1]].strip()
 
 

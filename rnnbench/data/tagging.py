@@ -244,4 +244,5 @@ class ConllFile(Tagging):
     def _read(self) -> dict[str, list[Sentence]]:
         """The sentences of each file, by path."""
         paths = [path for path in (self.path, self.valid_path, self.test_path) if path is not None]
-        return {path: read_columns(read_text(path, self.encoding), path, *self.columns, separator=None) for path in paths}
+        texts = {path: read_text(path, self.encoding) for path in paths}
+        return {path: read_columns(text, path, *self.columns, separator=None) for path, text in texts.items()}

@@ -173,7 +173,7 @@ def _forecaster(
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
-    """Trainable weights of the backbone (and of a second one, the decoder), of the encoder, and of the rest: the head."""
+    """Trainable weights of the backbone (and of a decoder of its kind), of the encoder, and of the rest: the head."""
 
     def count(module: Any) -> int:
         return 0 if module is None else sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -76,9 +76,7 @@ def look(model: Translator, task: Translation, batch: Batch, sources: Sequence[l
 
 
 @torch.no_grad()
-def show_translations(
-    plan: Plan, module: SequenceModule, data: SequenceDataModule, folder: Path, step: int
-) -> None:
+def show_translations(plan: Plan, module: SequenceModule, data: SequenceDataModule, folder: Path, step: int) -> None:
     """Write ``attention.png``, where there is attention, and in TensorBoard the same and the first validation pairs."""
     task, model, valid = plan.task, module.model, data.splits.valid
     assert isinstance(task, Translation)
