@@ -147,11 +147,11 @@ class Parallel(OfWords):
         return {"translation": written_text(prediction, artifacts["target_words"])}
 
 
-def words_of(ids_T: Tensor, words: Sequence[str]) -> list[str]:
+def words_of(ids_T: Tensor, words: list[str]) -> list[str]:
     """The words with these ids, without padding."""
     return [words[i - RESERVED] if i >= RESERVED else "<unk>" for i in ids_T.tolist() if i != PAD]
 
 
-def written_text(ids_T: Tensor, words: Sequence[str]) -> str:
+def written_text(ids_T: Tensor, words: list[str]) -> str:
     """What a decoder has written, as a text."""
     return detokenise(word for word in words_of(ids_T, words) if word != END)

@@ -71,7 +71,8 @@ class Translator(SequenceModel):
         dropout: float = 0.0,
         init_range: float | None = 0.1,
     ) -> None:
-        _check(backbone, attention, input_feeding, dropout)
+        _check(backbone, attention, input_feeding)
+        _check_sizes(size, dropout, init_range)
         super().__init__(backbone, output_size, None, encoder)
         memory: Any = backbone.output_size
         self.both = bool(getattr(backbone, "bidirectional", False))
@@ -92,7 +93,7 @@ class Translator(SequenceModel):
     @torch.no_grad()
     def _start(self, width: float) -> None:
         """Draw vectors and scores of words anew; the padding stays 0."""
-        tables = [self.vectors, *([self.encoder.vectors] if hasattr(self.encoder, "vectors") else [])]
+        tables = [self.vectors, *([read] if (read := getattr(self.encoder, "vectors", None)) is not None else [])]
         for parameter in (self.head.weight, self.head.bias, *(table.weight for table in tables)):
             nn.init.uniform_(parameter, -width, width)
         for table in tables:
@@ -189,7 +190,7 @@ class Translator(SequenceModel):
         return beam_search(step, state, longest_B, beam, power, EDGE, NEVER)[0]
 
 
-def _check(backbone: nn.Module, attention: str, input_feeding: bool, dropout: float) -> None:
+def _check(backbone: nn.Module, attention: str, input_feeding: bool) -> None:
     """Raise ``ValueError`` for options that do not go together."""
     if attention not in get_args(Mechanism):
         raise ValueError(f"composition.attention={attention}: must be one of {', '.join(get_args(Mechanism))}")
@@ -197,5 +198,13 @@ def _check(backbone: nn.Module, attention: str, input_feeding: bool, dropout: fl
         raise ValueError("composition: a translator needs a network with a state, from which the decoder goes on")
     if input_feeding and attention != "luong":
         raise ValueError(f"composition.input_feeding=True: belongs to attention=luong, not to {attention}")
+
+
+def _check_sizes(size: int, dropout: float, init_range: float | None) -> None:
+    """Raise ``ValueError`` for a number out of range."""
+    if size < 1:
+        raise ValueError(f"composition.size={size}: must be at least 1")
     if not 0 <= dropout < 1:
         raise ValueError(f"composition.dropout={dropout}: must be in 0..1, below 1")
+    if init_range is not None and init_range <= 0:
+        raise ValueError(f"composition.init_range={init_range}: must be greater than 0")

@@ -5,7 +5,7 @@ Shape suffixes: B sentences, N tokens of all translations with their ends, O tok
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -60,7 +60,7 @@ class Translation(Task):
             raise ValueError(f"beam={beam}: must be at least 1")
         self.label_smoothing, self.beam, self.length_power = label_smoothing, beam, length_power
         self.valid_bleu = valid_bleu
-        self.words: Sequence[str] = ()
+        self.words: list[str] = []
         self.lower = False
 
     def bind(self, artifacts: Mapping[str, Any]) -> None:

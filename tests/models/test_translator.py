@@ -144,6 +144,7 @@ def test_without_attention_the_state_alone_says_what_was_read():
         ({"attention": "self"}, "attention=self: must be one of none, bahdanau, luong"),
         ({"score": "dot"}, "score=dot: the decoder has 5 features and the encoder 10"),
         ({"dropout": 1.0}, r"dropout=1\.0: must be in 0\.\.1"),
+        ({"init_range": 0.0}, r"init_range=0\.0: must be greater than 0"),
         ({"composition": False}, "composition=null"),
     ],
 )

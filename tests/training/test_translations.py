@@ -5,9 +5,9 @@ import random
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rnnbench.cli import main
-from rnnbench.records.events import _events
 from rnnbench.training.predict import load_trained
 from rnnbench.training.translations import look
 
@@ -42,8 +42,8 @@ def test_it_learns_to_say_digits_backwards_and_shows_where_it_looked(pairs, tmp_
     assert record["selection"]["metric"] == "nll"
     path = pairs.plan(*words).path
     assert png_size(path / "attention.png")[0] > 100
-    told = {value.tag: value for file in path.glob("*.text") for e in _events(file) for value in e.summary.value}
-    assert "sentence | translation | reference" in told["translations"].tensor.string_val[0].decode()
+    (text,) = EventAccumulator(str(path)).Reload().Tensors("translations")
+    assert "sentence | translation | reference" in text.tensor_proto.string_val[0].decode()
     (tmp_path / "own.txt").write_text("eins zwei\nzwei drei null\n")
     arguments = ["predict", str(path), str(tmp_path / "own.txt"), "--json", "--picture", "new/look.png"]
     assert main(arguments) == 0
