@@ -151,6 +151,10 @@ def _predict(args: argparse.Namespace) -> int:
     trained = load_trained(args.run, args.module)
     for source in args.inputs:
         show(trained.predict(source), args.json)
+    if args.picture is not None:
+        from rnnbench.training.translations import draw_attention
+
+        draw_attention(trained, args.inputs[0], args.picture)
     return 0
 
 

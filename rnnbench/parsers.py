@@ -69,6 +69,7 @@ def _of_trained_runs(commands: Any) -> None:
     predict = commands.add_parser("predict", help="a trained run's answer to an input of your own")
     predict.add_argument("run", type=Path, help="the directory of a finished run")
     predict.add_argument("inputs", nargs="+", metavar="input", help="a file, or the text itself")
+    predict.add_argument("--picture", type=Path, help="of a translation: where the decoder looks, as a PNG")
     predict.add_argument("--json", action="store_true", help="a line of JSON for each answer")
     predict.add_argument("--module", action="append", default=[], help="a module of yours that the run may import")
     generate = commands.add_parser("generate", help="text from a trained language model")

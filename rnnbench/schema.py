@@ -84,7 +84,7 @@ class Logger:
     """What is written while a run trains, besides its record."""
 
     tensorboard: bool = limited(True, science=False)
-    plots: bool = limited(True, science=False)  # a picture of a forecast, as forecast.png and in TensorBoard
+    plots: bool = limited(True, science=False)  # of forecasts and of attention, in TensorBoard too
     progress: str = limited("auto", choices=("auto", "bar", "lines", "off"), science=False)
 
 

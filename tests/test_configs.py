@@ -52,6 +52,9 @@ EXTRA = {
     ("task", "regression"): ["dataset=adding", *SIZES],
     ("dataset", "conll"): ["dataset.path=tags.conll", "task=entities"],
     ("dataset", "ts"): ["dataset.path=series.ts", "dataset.test_path=series.ts"],
+    ("dataset", "multi30k"): ["dataset.eval_batch_size=8", "task.beam=1"],
+    ("dataset", "parallel_text"): ["dataset.path=pairs.tsv"],
+    ("task", "translation"): ["dataset=parallel_text", "dataset.path=pairs.tsv"],
     ("task", "text_classification"): ["dataset=sentences"],
     ("task", "entities"): ["dataset=conll", "dataset.path=tags.conll"],
     ("task", "tagging"): ["dataset=conll", "dataset.path=words.conll"],
@@ -101,6 +104,7 @@ def _folder(tmp_path, monkeypatch):
     (tmp_path / "story.txt").write_text("once upon a time\n" * 150)
     (tmp_path / "tags.conll").write_text("Ada B-person\nwrote O\n\n" * 90)
     (tmp_path / "words.conll").write_text("Ada NOUN\nwrote VERB\n\n" * 90)
+    (tmp_path / "pairs.tsv").write_text("ein Tag\ta day\n" * 90)
     (tmp_path / "series.ts").write_text("@classLabel true\n@data\n" + "1,2:a\n2,1,0:b\n" * 20)
     (tmp_path / "prices.csv").write_text("price\n" + "\n".join(str(i % 7 + i / 50) for i in range(200)))
 
@@ -205,6 +209,7 @@ def test_an_experiment_trains_two_steps_of_a_job(path, tmp_path, capsys):
     few += {
         "forecasting": ["dataset=airline", "budget=none"],
         "connected_digits": ["dataset.train_size=32", *SIZES[1:3]],
+        "multi30k": ["dataset.eval_batch_size=8", "task.beam=1"],
     }.get(path.stem, [])
     code = main(["train", "-m", f"experiment={path.stem}", "debug=two_steps", *few])
     assert code == 0, capsys.readouterr().err

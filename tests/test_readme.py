@@ -39,6 +39,7 @@ def folder(tmp_path, monkeypatch):
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(16000))
     (tmp_path / "story.txt").write_text("once upon a time there was a cat\n" * 60)
+    (tmp_path / "pairs.tsv").write_text("ein Mann rennt\ta man runs\neine Katze\ta cat\n" * 60)
     for name, block in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(block)

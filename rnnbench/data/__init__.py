@@ -8,6 +8,8 @@ from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.digits import Digits
 from rnnbench.data.long_lags import EmbeddedReber, LongLag, TemporalOrder, TwoSequence
 from rnnbench.data.mnist import Mnist
+from rnnbench.data.multi30k import Multi30k
+from rnnbench.data.parallel_text import ParallelText
 from rnnbench.data.polyphonic import Polyphonic
 from rnnbench.data.running_text import Corpus, TextFile
 from rnnbench.data.selective_copy import SelectiveCopy
@@ -35,6 +37,8 @@ __all__ = [
     "EmbeddedReber",
     "LongLag",
     "Mnist",
+    "Multi30k",
+    "ParallelText",
     "Polyphonic",
     "SelectiveCopy",
     "Sentences",

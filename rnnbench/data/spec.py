@@ -6,6 +6,7 @@ S numbers that belong to a whole sequence.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 NO_TARGET = -1  # among class indices: none stands here
+EDGE = 2  # the id that ends a target sequence, and that a decoder reads before its first word
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class DataSpec:
         window: what the inputs are made of, where they are the past of a series.
         looks_ahead: whether targets are inputs of later steps: a network that reads both ways would be told them.
         side_size: numbers that belong to a whole sequence, the second input of a model (S).
+        writes: whether a sequence is to be answered by another one, of ``target_size`` ids, see ``Batch.targets``.
     """
 
     task: str
@@ -66,6 +69,7 @@ class DataSpec:
     window: Window | None = None
     looks_ahead: bool = False
     side_size: int = 0
+    writes: bool = False
 
 
 @dataclass
@@ -75,10 +79,12 @@ class Batch:
     Attributes:
         inputs_BTI: float inputs, or int64 ids where the data have a vocabulary; zero beyond each sequence's length.
         targets: class indices (int64) ``(B,)`` or ``(B, T)``; numbers ``(B, O)`` or ``(B, T, O)`` otherwise. ``(B, L)``
-            class indices, ``NO_TARGET`` beyond the end, where a sequence has several whose places are not known.
+            class indices, ``NO_TARGET`` beyond the end, where a sequence has several whose places are not known. Where
+            a sequence is to be answered by another one, ids ``(B, T)`` of another T than that of the inputs.
         lengths_B: steps of each sequence, int64, always on the CPU; None when every sequence fills T.
         mask: bool, like the leading dimensions of ``targets``: where a target counts. None: all within length.
         side_BS: numbers that belong to the whole sequence; None where the data have none.
+        texts: the targets as they stand in the file, for metrics that go by texts; None: there are none.
     """
 
     inputs_BTI: Tensor
@@ -86,6 +92,7 @@ class Batch:
     lengths_B: Tensor | None = None
     mask: Tensor | None = None
     side_BS: Tensor | None = None
+    texts: list[str] | None = None
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The batch on ``device``; lengths stay on the CPU, where packing needs them."""
@@ -117,8 +124,11 @@ class Outputs:
         values: ``(B, O)``, or ``(B, T, O)`` for every step.
         lengths_B: steps of each sequence of ``values``, int64 on the CPU; None when every sequence fills T.
         state: of the backbone after the last step, with which the next batch may begin.
+        decode: of a model that answers by sequences of its own, called with the number of hypotheses and the power of
+            the length that scores are divided by: int64 ids ``(T_b,)`` for each sequence. None: it does not.
     """
 
     values: Tensor
     lengths_B: Tensor | None = None
     state: Any = None
+    decode: Callable[[int, float], list[Tensor]] | None = None

@@ -18,7 +18,7 @@ from rnnbench.data.dataset import Sequences, Splits, at_least
 from rnnbench.data.entities import is_bio, spans
 from rnnbench.data.of_words import OfWords
 from rnnbench.data.spec import DataSpec
-from rnnbench.data.text import RESERVED, Vocabulary, user_texts
+from rnnbench.data.text import RESERVED, Vocabulary, read_text, user_texts
 from rnnbench.errors import UserError
 
 Sentence = tuple[list[str], list[str]]  # words and their tags
@@ -244,13 +244,5 @@ class ConllFile(Tagging):
     def _read(self) -> dict[str, list[Sentence]]:
         """The sentences of each file, by path."""
         paths = [path for path in (self.path, self.valid_path, self.test_path) if path is not None]
-        return {path: read_columns(_text(path, self.encoding), path, *self.columns, separator=None) for path in paths}
-
-
-def _text(path: str, encoding: str) -> str:
-    try:
-        return Path(path).expanduser().read_text(encoding=encoding).removeprefix("\ufeff")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeError, LookupError) as error:
-        raise UserError(f"{path}: is not {encoding} text; set dataset.encoding, for instance cp1252") from error
+        texts = {path: read_text(path, self.encoding) for path in paths}
+        return {path: read_columns(text, path, *self.columns, separator=None) for path, text in texts.items()}

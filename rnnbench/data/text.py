@@ -40,6 +40,17 @@ def tokenise(text: str) -> list[str]:
     return [sys.intern(token) for token in _TOKEN.findall(text)]
 
 
+_NO_SPACE_BEFORE = re.compile(r" (?=(?:[.,!?;:%)\]]|\.\.\.|n['’]t|['’](?:s|m|d|re|ve|ll)?)(?: |$))", re.IGNORECASE)
+_NO_SPACE_AFTER = re.compile(r"(?<=[(\[$€£#„]) ")
+_NO_SPACE_AROUND = re.compile(r" (?=[-/] )|(?<= [-/]) (?!(?:und|oder) )")  # "Obst- und Gemüse"
+
+
+def detokenise(tokens: Iterable[str]) -> str:
+    """A text of which ``tokenise`` would make these tokens, spaced as English and German print it."""
+    text = _NO_SPACE_BEFORE.sub("", " ".join(tokens))
+    return _NO_SPACE_AFTER.sub("", _NO_SPACE_AROUND.sub("", text))
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """The words that have numbers of their own: 2, 3, ...; 0 pads and 1 stands for every other word.
@@ -134,3 +145,13 @@ def _lines(path: Path) -> list[str]:
     if not lines:
         raise UserError(f"{path}: is empty")
     return lines
+
+
+def read_text(path: str, encoding: str) -> str:
+    """The whole of a user's file. Raises ``UserError`` in one line where it is absent or of another encoding."""
+    try:
+        return Path(path).expanduser().read_text(encoding=encoding).removeprefix("\ufeff")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except (UnicodeError, LookupError) as error:
+        raise UserError(f"{path}: is not {encoding} text; set dataset.encoding, for instance cp1252") from error

@@ -6,6 +6,7 @@ from rnnbench.models.convolution import Convolution
 from rnnbench.models.encoders import Embedding, WordsAndCharacters
 from rnnbench.models.language import LanguageModel
 from rnnbench.models.model import PARTS, SequenceModel, build_model, count_parameters
+from rnnbench.models.translator import Translator
 
 __all__ = [
     "PARTS",
@@ -15,6 +16,7 @@ __all__ = [
     "LinearChain",
     "Match",
     "SequenceModel",
+    "Translator",
     "WordsAndCharacters",
     "build_model",
     "count_parameters",

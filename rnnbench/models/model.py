@@ -7,6 +7,7 @@ S numbers that belong to a whole sequence.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -159,9 +160,13 @@ def build_model(
         if spec.window is not None and (options.get("strategy", "direct") != "direct" or options.get("anchor")):
             return _forecaster(built, backbone, spec, *sizes, seed["head"], {**options, "encoder": encoder})
         if task.composition is None:
+            if spec.writes:
+                raise ValueError("composition=null: sequences are answered by sequences, which takes a Translator")
             return SequenceModel(built, *sizes, encoder, spec.side_size)
         if spec.side_size:
             raise ValueError("task.composition: takes no second input beside the steps; set it to null")
+        if spec.writes:  # its decoder is a second backbone, of sizes that the composition gives
+            return task.composition(built, *sizes, encoder, decoder=partial(backbone, batch_first=True))
         return task.composition(built, *sizes, encoder)
 
 
@@ -196,7 +201,7 @@ def _forecaster(
 
 
 def count_parameters(model: nn.Module) -> dict[str, int]:
-    """Trainable weights of the backbone (and a forecaster's decoder), of the encoder, and of the rest: the head."""
+    """Trainable weights of the backbone (and of a decoder of its kind), of the encoder, and of the rest: the head."""
 
     def count(module: Any) -> int:
         return 0 if module is None else sum(p.numel() for p in module.parameters() if p.requires_grad)

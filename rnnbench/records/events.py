@@ -87,6 +87,16 @@ def write_image(folder: str | os.PathLike[str], tag: str, png: bytes, size: tupl
         events.add([{"tag": tag, "image": image}], step)
 
 
+def write_text(folder: str | os.PathLike[str], tag: str, text: str, step: int = 0) -> None:
+    """Write a text, shown as Markdown, in place of those this function wrote there before."""
+    metadata = _tensorboard("plugins.text.metadata").create_summary_metadata(tag, "")
+    kind = _tensorboard("compat.proto.types_pb2").DT_STRING
+    tensor = _tensorboard("compat.proto.tensor_pb2").TensorProto(dtype=kind, string_val=[text.encode()])
+    _remove(folder, ".text")
+    with EventFile(folder, ".text") as events:
+        events.add([{"tag": tag, "tensor": tensor, "metadata": metadata}], step)
+
+
 def write_hparams_session(
     folder: str | os.PathLike[str],
     hparams: Mapping[str, Any],

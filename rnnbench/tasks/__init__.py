@@ -8,6 +8,7 @@ from rnnbench.tasks.regression import Regression
 from rnnbench.tasks.tagging import Entities, Tagging
 from rnnbench.tasks.task import Task
 from rnnbench.tasks.transcription import Transcription
+from rnnbench.tasks.translation import Translation
 
 __all__ = [
     "Classification",
@@ -19,4 +20,5 @@ __all__ = [
     "Tagging",
     "Task",
     "Transcription",
+    "Translation",
 ]

@@ -62,7 +62,7 @@ class SequenceModule(L.LightningModule):
         self.clip_norm, self.clip_value, self.weight_noise = clip_norm, clip_value, weight_noise
         self.criterion = criterion
         self.train_metrics = task.train_metrics(spec)
-        self.valid_metrics = task.metrics(spec)
+        self.valid_metrics = task.valid_metrics(spec)
         self.train_metrics.persistent(True)
         for name in ("loss_sum", "grad_norm_sum", "batches"):
             self.register_buffer(name, torch.zeros(()))
@@ -123,6 +123,7 @@ class SequenceModule(L.LightningModule):
         if self.spec.carries_state:
             self._carried_valid = outputs.state
         self.task.update(self.valid_metrics, *self.task.score(outputs, batch, self.spec.per_step))
+        self.task.listen(self.valid_metrics, outputs, batch)
         self.valid_errors += self._errors("valid", outputs.values, batch)
 
     def _errors(self, split: str, outputs: Tensor, batch: Batch) -> list[float]:
@@ -356,7 +357,10 @@ def evaluate(module: SequenceModule, batches: Iterable[Batch], given: Tensor | N
         seen += len(moved)
         outputs_NO, targets_N, losses_N = module.task.score(outputs, moved, module.spec.per_step)
         module.task.update(metrics, outputs_NO, targets_N, losses_N)
+        module.task.listen(metrics, outputs, moved)
         loss_sum, count = loss_sum + float(losses_N.double().sum()), count + len(losses_N)
     if not count:
         return {}
+    for name in [name for name, metric in metrics.items() if not metric.update_called]:
+        del metrics[name]  # of texts, where the batches had none
     return {"loss": loss_sum / count, **{k: float(v) for k, v in metrics.compute().items()}}

@@ -91,6 +91,13 @@ class Task:
         """What is measured during training; fewer than ``metrics`` where these take long."""
         return self.metrics(spec)
 
+    def valid_metrics(self, spec: DataSpec) -> MetricCollection:
+        """What is measured on validation after an epoch; fewer than ``metrics`` where these take long."""
+        return self.metrics(spec)
+
+    def listen(self, metrics: MetricCollection, outputs: Outputs, batch: Batch) -> None:
+        """Add to ``metrics`` what takes more than ``score``: what the model says without help. By default nothing."""
+
     def update(self, metrics: MetricCollection, outputs_NO: Tensor, targets_N: Tensor, losses_N: Tensor) -> None:
         """Add scored positions to ``metrics``; each member takes the arguments it knows."""
         metrics.update(preds=outputs_NO, target=targets_N, value=losses_N)

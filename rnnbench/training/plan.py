@@ -30,6 +30,7 @@ from rnnbench.training.explain import full_key
 
 # Where files lie and how many sequences are scored at once changes no result.
 NOT_SCIENCE = {"data_dir", "path", "valid_path", "test_path", "eval_batch_size"}
+NOT_SCIENCE |= {"target_path", "valid_target_path", "test_target_path"}
 TYPED = {"trainer": schema.Trainer, "debug": schema.Debug, "success": schema.Success}
 HEAD = ("dataset", "model", "parameters", "seed")
 

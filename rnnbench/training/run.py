@@ -29,11 +29,13 @@ from rnnbench.records.store import RunDirectory, read_json, write_json
 from rnnbench.tasks.module import Diverged, SequenceModule, evaluate
 from rnnbench.tasks.success import METRIC, Criterion
 from rnnbench.tasks.task import constant_outputs
+from rnnbench.tasks.translation import Translation
 from rnnbench.training.callbacks import ExactResume, Interrupted, Selection, StopFlag
 from rnnbench.training.devices import followers, quiet
 from rnnbench.training.pictures import draw_forecast
 from rnnbench.training.plan import Plan, start_weights
 from rnnbench.training.provenance import PeakMemory, device_name, provenance
+from rnnbench.training.translations import show_translations
 
 ARTIFACTS = "artifacts.json"  # what a prediction needs beside the weights
 DOUBLE = {"32": "32-true", "64": "64-true"}
@@ -121,6 +123,8 @@ def conclude(
     }
     if plan.config["logger"]["plots"] and not diverged and isinstance(plan.dataset, TimeSeries):
         draw_forecast(plan, parts.module, parts.data, directory.path, record["selection"]["step"])
+    if plan.config["logger"]["plots"] and not diverged and isinstance(plan.task, Translation):
+        show_translations(plan, parts.module, parts.data, directory.path, record["selection"]["step"])
     if plan.config["logger"]["tensorboard"]:
         final = {f"test/{name}": metrics.get("test", {}).get(name) for name in plan.task.modes}
         write_hparams_session(directory.path, plan.shown(), final, record["selection"]["step"], succeeded=not diverged)

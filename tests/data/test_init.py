@@ -40,6 +40,8 @@ def test_configuration_builds_the_dataset_and_names_its_task(path, tmp_path):
         node["data_dir"] = tmp_path
     if "path" in node:
         lines = "word X\n\n" * 20 if "tag_column" in node else "a,text,label\n" + "1,fine,x\n2,poor,y\n" * 9
+        if "target_column" in node and "target_path" in node:
+            lines = "ein Wort\ta word\n" * 20
         (tmp_path / "any.csv").write_text(lines)
         node["path"] = str(tmp_path / "any.csv")
     if node.get("name") == "ts":

@@ -1,6 +1,6 @@
 import pytest
 
-from rnnbench.data.text import Vocabulary, count_words, tokenise, user_texts
+from rnnbench.data.text import Vocabulary, count_words, detokenise, read_text, tokenise, user_texts
 from rnnbench.errors import UserError
 
 
@@ -71,3 +71,27 @@ def test_a_text_without_words_and_an_absent_file():
         user_texts("  ")
     with pytest.raises(UserError, match=r"reviews\.txt: no such file"):
         user_texts("reviews.txt")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A man (in blue) doesn't wear a t-shirt, it's his dog's; 3.5 km, 50% off!",
+        "The girls' team runs and/or jumps... well.",
+        "Obst- und Gemüsehändler im T-Shirt: 1.000 €.",
+    ],
+)
+def test_a_text_comes_back_from_its_tokens(text):
+    assert detokenise(tokenise(text)) == text
+
+
+def test_tokens_of_a_text_put_together_are_the_same_tokens():
+    tokens = tokenise("\"Go - now!\" she'll say -- don't; 'tis #1 at 9:30 / http://a.org/b ``x''")
+    assert tokenise(detokenise(tokens)) == tokens
+
+
+def test_a_file_in_another_encoding(tmp_path):
+    (tmp_path / "a.txt").write_bytes("é".encode("cp1252"))
+    assert read_text(str(tmp_path / "a.txt"), "cp1252") == "é"
+    with pytest.raises(UserError, match=r"a\.txt: is not utf-8 text; set dataset\.encoding"):
+        read_text(str(tmp_path / "a.txt"), "utf-8")

@@ -169,3 +169,12 @@ def test_a_picture_can_be_read_by_tensorboard(tmp_path):
     events = EventAccumulator(str(tmp_path)).Reload()
     (image,) = events.Images("forecast")
     assert (image.encoded_image_string, image.width, image.height, image.step) == (b"second", 30, 20, 7)
+
+
+def test_a_text_is_one_for_tensorboard_too(tmp_path):
+    E.write_text(tmp_path, "translations", "first", step=7)
+    E.write_text(tmp_path, "translations", "a | b", step=8)
+    events = EventAccumulator(str(tmp_path)).Reload()
+    (text,) = events.Tensors("translations")
+    assert (text.tensor_proto.string_val[0], text.step) == (b"a | b", 8)
+    assert events.SummaryMetadata("translations").plugin_data.plugin_name == "text"
