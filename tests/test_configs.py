@@ -207,7 +207,7 @@ def test_an_experiment_trains_two_steps_of_a_job(path, tmp_path, capsys):
     few = ["hydra.sweeper.params=null", "model.hidden_size=3", "trainer.max_epochs=1"]
     few += ["hydra.launcher.n_jobs=1"] if "hydra/launcher" in chosen else []
     few += {
-        "forecasting": ["dataset=airline", "budget=none"],
+        "forecasting": ["dataset=airline", "budget.params=null"],
         "connected_digits": ["dataset.train_size=32", *SIZES[1:3]],
         "multi30k": ["dataset.eval_batch_size=8", "task.beam=1"],
     }.get(path.stem, [])

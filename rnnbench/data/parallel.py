@@ -46,7 +46,7 @@ class Pairs(Sequences):
         if written.lengths_B is not None:
             mask_BT = torch.arange(targets_BT.shape[1]) < written.lengths_B[:, None]
         texts = None if self.texts is None else [self.texts[i] for i in indices.tolist()]
-        return Batch(read.inputs_BTI, targets_BT, read.lengths_B, mask_BT, texts)
+        return Batch(read.inputs_BTI, targets_BT, read.lengths_B, mask_BT, texts=texts)
 
 
 class Parallel(OfWords):

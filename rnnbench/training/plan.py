@@ -156,7 +156,7 @@ def _solve_budget(config: dict[str, Any], dataset: Any, task: Any, overrides: Se
     if target is None:
         return None
     if any(word.lstrip("+").startswith("model.hidden_size=") for word in overrides):
-        raise Problems([f"model.hidden_size and budget.params={target} exclude each other: a budget solves the size"])
+        raise Problems([f"model.hidden_size and budget.params={target} exclude each other: set budget.params=null"])
     if "hidden_size" not in config["model"]:
         raise Problems([f"budget.params={target}: model {config['model']['name']} has no hidden_size to solve for"])
 
