@@ -24,8 +24,9 @@ ORDERS = 4  # n-grams of BLEU
 class Translation(Task):
     """Cross-entropy of each token after the true ones before it, in nats; and BLEU of what is written without help.
 
-    BLEU (Papineni et al. 2002) is sacrebleu's, of texts with their spaces put back against the lines of the file. It
-    is measured on test and validation at the end.
+    BLEU (Papineni et al. 2002) is sacrebleu's, of texts with their spaces put back against the lines of the file:
+    nrefs:1|case:lc|eff:no|tok:13a|smooth:exp, or case:mixed where capitals stay. It is measured on test and validation
+    at the end.
 
     Args:
         name: the name of the task.
@@ -144,13 +145,13 @@ class Bleu(Metric):
     def update(self, written: list[str], references: list[str]) -> None:
         """Add texts and what they should be."""
         found = self.bleu.corpus_score(written, [references])
-        device = self.counts.device
-        self.counts += torch.tensor(found.counts, device=device)
-        self.totals += torch.tensor(found.totals, device=device)
-        self.lengths += torch.tensor([found.sys_len, found.ref_len], device=device)
+        self.counts += self.counts.new_tensor(found.counts)
+        self.totals += self.totals.new_tensor(found.totals)
+        self.lengths += self.lengths.new_tensor([found.sys_len, found.ref_len])
 
     def compute(self) -> Tensor:
         """That of all texts as one corpus."""
-        counts, totals = self.counts.tolist(), self.totals.tolist()
-        found = self.bleu.compute_bleu(counts, totals, *self.lengths.tolist(), smooth_method=self.bleu.smooth_method)
+        # whole again, where a run of double precision has put the states of all metrics into that
+        counts, totals, lengths = (state.long().tolist() for state in (self.counts, self.totals, self.lengths))
+        found = self.bleu.compute_bleu(counts, totals, *lengths, smooth_method=self.bleu.smooth_method)
         return torch.tensor(found.score)

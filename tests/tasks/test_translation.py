@@ -49,6 +49,8 @@ def test_bleu_of_batches_is_sacrebleus_of_the_corpus():
     asked = []
     for beams in ([5], [2], [5, 2]):
         collection = bound().metrics(SPEC)
+        if len(beams) == 2:
+            collection.set_dtype(torch.float64)  # as a run of double precision does
         for beam in beams:
             task = bound(beam=beam, length_power=0.5)
 
