@@ -118,9 +118,8 @@ class Recurrent(nn.Module):
             raise ValueError(
                 f"share_layers=True: num_layers={num_layers} has no two layers of equal size; use 3 or more"
             )
-        self.input_size, self.hidden_size = input_size, hidden_size
-        self.num_layers, self.bidirectional = num_layers, bidirectional
-        self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bias, self.batch_first, self.bidirectional, self.dropout = bias, batch_first, bidirectional, float(dropout)
         sizes = {"hidden_size": hidden_size, "bias": bias}
         first = cell(input_size=input_size, **sizes)
         above = first.output_size * self.num_directions
