@@ -40,7 +40,7 @@ def newest_window(table: Table, artifacts: Mapping[str, Any]) -> Tensor:
     parts = [(values_RV - shift_V) / scale_V, missing_RV[:, [features.index(name) for name in artifacts["masked"]]]]
     if artifacts["calendar"]:
         times_R = table.times(artifacts["time_column"], artifacts["time_format"])
-        horizon = artifacts["horizon"]
+        horizon = artifacts["horizon"] + artifacts.get("gap", 0)
         parts.append(cycles(following(times_R, horizon), artifacts["calendar"], horizon)[: len(times_R)])
     rows_TI = np.concatenate([part[-T:] for part in parts], axis=1)
     return torch.from_numpy(rows_TI).float()[None]
