@@ -55,6 +55,7 @@ EXTRA = {
     ("task", "entities"): ["dataset=conll", "dataset.path=tags.conll"],
     ("task", "tagging"): ["dataset=conll", "dataset.path=words.conll"],
     ("task", "polyphonic"): ["dataset=jsb"],
+    ("task", "next_symbols"): ["dataset=embedded_reber", "dataset.possible=true", *SIZES[:3]],
     ("task", "forecasting"): ["dataset=price_walk"],
     ("budget", "params_20k"): ["model=rnn"],
     ("debug", "anomaly"): ["debug.limit_batches=1"],
