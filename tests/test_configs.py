@@ -60,6 +60,7 @@ EXTRA = {
     ("task", "tagging"): ["dataset=conll", "dataset.path=words.conll"],
     ("task", "polyphonic"): ["dataset=jsb"],
     ("task", "transcription"): ["dataset=connected_digits", "dataset.train_size=32", *SIZES[1:3]],
+    ("task", "next_symbols"): ["dataset=embedded_reber", "dataset.possible=true", *SIZES[:3]],
     ("task", "forecasting"): ["dataset=price_walk"],
     ("budget", "params_20k"): ["model=rnn"],
     ("debug", "anomaly"): ["debug.limit_batches=1"],

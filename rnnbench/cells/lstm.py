@@ -5,12 +5,13 @@ Shape suffixes: B rows of the batch, H hidden size, G rows of a weight, P rows o
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnnbench.cells.base import Product, Stage
 from rnnbench.cells.gated import ForgetBias, OneStage, as_is, through
@@ -101,14 +102,46 @@ class OriginalLSTM(OneStage):
 
     Attributes:
         squash: the two squashing functions: those of the ``paper``, or ``tanh`` for both.
+        init_range: all parameters start uniform in plus or minus this (the paper: 0.1 or 0.2); None: as ``torch.nn``.
+        input_bias: values at which the biases of the units' input gates start, in turn (the paper: -1, -3, -5 and
+            others, so that units come into use one after another); None leaves them as drawn.
+        output_bias: those of the output gates.
     """
 
     squash: Literal["paper", "tanh"] = "paper"
+    init_range: float | None = None
+    input_bias: Sequence[float] | None = None
+    output_bias: Sequence[float] | None = None
 
     gates = ("i", "g", "o")
     states = ("h", "c")
     reads = ("c",)
     truncated: ClassVar[bool] = False
+    examples = ({"init_range": 0.1, "input_bias": (-1.0, -3.0)},)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.init_range is not None and not self.init_range > 0:
+            raise ValueError(f"init_range={self.init_range}: must be above 0")
+        for name in ("input_bias", "output_bias"):
+            values = getattr(self, name)
+            if values is None:
+                continue
+            if not self.bias or not len(values):
+                raise ValueError(f"{name}={list(values)}: needs bias=True and at least one value")
+            object.__setattr__(self, name, tuple(values))  # a list could not be hashed
+
+    def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
+        """As ``torch.nn``, or in ``init_range``; then the biases of gates, which draw nothing."""
+        super().reset_parameters(params)
+        if self.init_range is not None:
+            for parameter in params.values():
+                nn.init.uniform_(parameter, -self.init_range, self.init_range)
+        for gate, values in (("i", self.input_bias), ("o", self.output_bias)):
+            if values is not None:
+                rows = params["bias_ih"][slice(*self.rows(gate))]
+                with torch.no_grad():
+                    rows.copy_(torch.tensor(values).repeat(len(rows))[: len(rows)])
 
     def product(self, value: str = "h", first: str | None = None, last: str | None = None) -> Product:
         return replace(super().product(value, first, last), detach=self.truncated)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 IMPUTE = ("ffill", "linear", "mean")
-SCALING = ("standard", "minmax", "none")
+SCALING = ("standard", "minmax", "maxabs", "none")
 
 
 def fill(values_RC: np.ndarray, how: str, cuts: tuple[int, int, int]) -> np.ndarray:
@@ -65,13 +65,15 @@ class Scaler:
 
 
 def fit_scaler(columns: list[str], train_RC: np.ndarray, how: str) -> Scaler:
-    """``standard``: mean 0 and variance 1; ``minmax``: 0 to 1; ``none``: as in the file."""
+    """``standard``: mean 0 and variance 1; ``minmax``: 0 to 1; ``maxabs``: within -1 to 1; ``none``: as in the file."""
     shift, scale = np.zeros(len(columns)), np.ones(len(columns))
     if how == "standard":
         shift, scale = np.nanmean(train_RC, axis=0), np.nanstd(train_RC, axis=0)
     elif how == "minmax":
         shift = np.nanmin(train_RC, axis=0)
         scale = np.nanmax(train_RC, axis=0) - shift
+    elif how == "maxabs":
+        scale = np.nanmax(np.abs(train_RC), axis=0)
     # a constant column's deviation is rounding noise, not always exactly 0
     constant = np.nanmax(train_RC, axis=0) == np.nanmin(train_RC, axis=0)
     return Scaler(tuple(columns), shift, np.where(constant, 1.0, scale))

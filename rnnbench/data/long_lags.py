@@ -36,6 +36,8 @@ class EmbeddedReber(Generated):
 
     Args:
         name: what tables call it.
+        possible: targets say of every symbol whether it follows (2), could have followed (1) or could not (0): then
+            the problem is ``next_symbols``, and the paper's criterion can be judged.
         train_size: training strings (the paper: 256).
         valid_size: validation strings.
         test_size: test strings (256).
@@ -46,6 +48,7 @@ class EmbeddedReber(Generated):
     def __init__(
         self,
         name: str = "embedded_reber",
+        possible: bool = False,
         train_size: int = 256,
         valid_size: int = 256,
         test_size: int = 256,
@@ -53,17 +56,21 @@ class EmbeddedReber(Generated):
         eval_batch_size: int | None = None,
     ):
         super().__init__(name, train_size, valid_size, test_size, batch_size, eval_batch_size)
+        self.possible = possible
 
     @property
     def spec(self) -> DataSpec:
         """Seven symbols in, the next of seven out, at every step."""
-        return DataSpec("classification", len(REBER), len(REBER), per_step=True, looks_ahead=True)
+        task = "next_symbols" if self.possible else "classification"
+        return DataSpec(task, len(REBER), len(REBER), per_step=True, looks_ahead=True)
 
     def generate(self, count: int, seed: int) -> Sequences:
         """Strings without their last symbol, and without their first."""
         random = torch.Generator().manual_seed(seed)
-        strings = [torch.tensor([REBER.index(symbol) for symbol in _reber(random)]) for _ in range(count)]
-        return Sequences([_one_hot(s[:-1], len(REBER)) for s in strings], [s[1:].to(torch.uint8) for s in strings])
+        strings = [_reber(random) for _ in range(count)]
+        ids = [torch.tensor([REBER.index(symbol) for symbol in string]) for string in strings]
+        targets = [_marks(s) for s in strings] if self.possible else [s[1:].to(torch.uint8) for s in ids]
+        return Sequences([_one_hot(s[:-1], len(REBER)) for s in ids], targets)
 
 
 class LongLag(Generated):
@@ -228,6 +235,17 @@ def _reber(random: Generator) -> str:
         symbol, state = ways[int(torch.randint(len(ways), (), generator=random))]
         inner += symbol
     return f"B{outer}{inner}{outer}E"
+
+
+def _marks(string: str) -> Tensor:
+    """Of every symbol after the first, and of every symbol there is: 2 it stands there, 1 it could, 0 it could not."""
+    ways, state = ["TP"], 0
+    for symbol in string[2:-2]:
+        ways.append("".join(GRAMMAR[state]))
+        state = GRAMMAR[state][symbol]
+    ways += [string[1], "E"]
+    rows = [[int(symbol in could) + int(symbol == came) for symbol in REBER] for came, could in zip(string[1:], ways)]
+    return torch.tensor(rows, dtype=torch.uint8)
 
 
 def _one_hot(symbols_T: Tensor, count: int) -> Tensor:

@@ -41,18 +41,18 @@ def newest_window(table: Table, artifacts: Mapping[str, Any]) -> Tensor:
     parts = [(values_RV - shift_V) / scale_V, missing_RV[:, [features.index(name) for name in artifacts["masked"]]]]
     if artifacts["calendar"] and not _at_head(artifacts):
         times_R = table.times(artifacts["time_column"], artifacts["time_format"])
-        horizon = artifacts["horizon"]
+        horizon = artifacts["horizon"] + artifacts.get("gap", 0)
         parts.append(cycles(following(times_R, horizon), artifacts["calendar"], horizon)[: len(times_R)])
     rows_TI = np.concatenate([part[-T:] for part in parts], axis=1)
     return torch.from_numpy(rows_TI).float()[None]
 
 
 def next_calendar(table: Table, artifacts: Mapping[str, Any]) -> Tensor | None:
-    """The calendar ``(1, S)`` of the row after the last, where the head reads it; None elsewhere."""
+    """The calendar ``(1, S)`` of the first row to predict, where the head reads it; None elsewhere."""
     if not artifacts["calendar"] or not _at_head(artifacts):
         return None
     times_R = table.times(artifacts["time_column"], artifacts["time_format"])
-    return torch.from_numpy(cycles(following(times_R, 1)[-1:], artifacts["calendar"])).float()
+    return torch.from_numpy(cycles(following(times_R, 1 + artifacts.get("gap", 0))[-1:], artifacts["calendar"])).float()
 
 
 def _at_head(artifacts: Mapping[str, Any]) -> bool:

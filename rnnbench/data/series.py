@@ -71,8 +71,9 @@ class TimeSeries(Dataset):
         features: columns to look at; None: the targets.
         window: rows looked at (T).
         horizon: rows predicted (H).
+        gap: rows between those looked at and the first predicted: horizon 1 and gap 5 predict the sixth row alone.
         stride: rows from one window to the next.
-        scaling: ``standard`` (mean 0, variance 1), ``minmax`` (0 to 1) or ``none``.
+        scaling: ``standard`` (mean 0, variance 1), ``minmax`` (0 to 1), ``maxabs`` (within -1 to 1) or ``none``.
         log: take logarithms first; the columns must be positive.
         units: whether mse, mae and rmse are of ``scaled`` values (logarithms, with ``log``) or of the ``original``.
         split: shares of the rows for train, validation and test, that sum to 1, or three row counts.
@@ -105,8 +106,9 @@ class TimeSeries(Dataset):
         features: str | Sequence[str | int] | None = None,
         window: int = 24,
         horizon: int = 1,
+        gap: int = 0,
         stride: int = 1,
-        scaling: Literal["standard", "minmax", "none"] = "standard",
+        scaling: Literal["standard", "minmax", "maxabs", "none"] = "standard",
         log: bool = False,
         units: Literal["scaled", "original"] = "scaled",
         split: Sequence[float] = (0.7, 0.1, 0.2),
@@ -134,11 +136,10 @@ class TimeSeries(Dataset):
             source = CsvFile(path, time_column, time_format, encoding, separator, header)
         self.source, self.files = source, source.files
         self.targets, self.features = names_once("targets", targets), names_once("features", features)
-        self.window = at_least("window", window, 1)
-        self.horizon = at_least("horizon", horizon, 1)
-        self.stride = at_least("stride", stride, 1)
-        self.scaling, self.log = one_of("scaling", scaling, SCALING), log
-        self.units = one_of("units", units, UNITS)
+        self.window, self.stride = at_least("window", window, 1), at_least("stride", stride, 1)
+        self.horizon, self.gap = at_least("horizon", horizon, 1), at_least("gap", gap, 0)
+        self._first = window + gap  # row that can be predicted
+        self.scaling, self.log, self.units = one_of("scaling", scaling, SCALING), log, one_of("units", units, UNITS)
         self.split = three_parts(split)
         self.origins, self.origin = at_least("origins", origins, 1), at_least("origin", origin, 0)
         if origin >= origins:
@@ -167,7 +168,7 @@ class TimeSeries(Dataset):
         masks, told = len(self._masked) if self.mask else 0, 2 * len(self.calendar)
         calendar, side = (told, 0) if self.calendar_at == "steps" else (0, told)
         at = tuple(features.index(name) if name in features else None for name in targets)
-        window = Window(self.window, self.horizon, at, len(features), calendar, self.season)
+        window = Window(self.window, self.horizon, at, len(features), calendar, self.season, self.gap)
         sizes = len(features) + masks + calendar, self.horizon * len(targets)
         return DataSpec("forecasting", *sizes, window=window, side_size=side)
 
@@ -188,9 +189,9 @@ class TimeSeries(Dataset):
         rows = self._rows
         inputs, outputs = (torch.from_numpy(np.ascontiguousarray(part)).float() for part in (rows.inputs, rows.outputs))
         parts = {}
-        for part, starts_N, (start, end) in zip(SPLITS, rows.starts, itertools.pairwise((self.window, *rows.cuts))):
+        for part, starts_N, (start, end) in zip(SPLITS, rows.starts, itertools.pairwise((self._first, *rows.cuts))):
             kept_N = torch.from_numpy((starts_N - start) // self.stride)
-            seen = _strided(inputs[start - self.window : end - self.horizon], self.window, self.stride)
+            seen = _strided(inputs[start - self._first : end - self.gap - self.horizon], self.window, self.stride)
             targets_NO = _strided(outputs[start:end], self.horizon, self.stride)
             if len(kept_N) < len(seen):  # else views, so that overlap costs no memory
                 seen, targets_NO = seen[kept_N], targets_NO[kept_N]
@@ -200,8 +201,8 @@ class TimeSeries(Dataset):
 
     def references(self) -> dict[str, Tensor]:
         """Forecasts ``(N, O)`` for the test windows, scaled, from all rows before each: see ``data.references``."""
-        rows, H = self._rows, self.horizon
-        series_RC, starts_N = rows.outputs, rows.starts[2]
+        rows, H = self._rows, self.gap + self.horizon
+        series_RC, starts_N = rows.outputs, rows.starts[2] - self.gap
         found = {"naive": references.naive(series_RC, starts_N, H)}
         if self.season is not None:
             self._check_past("season", self.season, starts_N[0])
@@ -210,7 +211,7 @@ class TimeSeries(Dataset):
         if self.ar_order is not None:
             self._check_past("ar_order", 2 * self.ar_order + 1, rows.cuts[0])
             found["AR"] = references.autoregression(series_RC, starts_N, H, self.ar_order, rows.cuts[0])
-        return {name: torch.from_numpy(forecast.reshape(len(starts_N), -1)) for name, forecast in found.items()}
+        return {name: torch.from_numpy(of_NHC[:, self.gap :]).flatten(1) for name, of_NHC in found.items()}
 
     @property
     def test_rows(self) -> np.ndarray:
@@ -232,6 +233,7 @@ class TimeSeries(Dataset):
             "time_format": self.source.time_format,
             "window": self.window,
             "horizon": self.horizon,
+            "gap": self.gap,
             "season": self.season,
             "units": self.units,
             "log": self.log,
@@ -305,7 +307,7 @@ class TimeSeries(Dataset):
             cuts,
             tuple(
                 self._starts(part, missing_RC[:, targets_at], *bounds)
-                for part, bounds in zip(SPLITS, itertools.pairwise((self.window, *cuts)))
+                for part, bounds in zip(SPLITS, itertools.pairwise((self._first, *cuts)))
             ),
             scaler,
             self._mase_scale(np.exp(train_RC) if self.log else train_RC),
@@ -322,7 +324,7 @@ class TimeSeries(Dataset):
                 f"{self._table.path}: time column {self.source.time_column!r} holds numbers, and dataset.calendar "
                 "needs dates; set dataset.time_format if they are dates (such as %Y)"
             )
-        return cycles(times_R, self.calendar, ahead=self.horizon if self.calendar_at == "steps" else 0)
+        return cycles(times_R, self.calendar, ahead=self.gap + self.horizon if self.calendar_at == "steps" else 0)
 
     def _mase_scale(self, train_RC: np.ndarray) -> np.ndarray:
         self._check_past("season", self.season or 1, len(train_RC) - 1)
@@ -350,7 +352,7 @@ class TimeSeries(Dataset):
         begin = test - (test - valid) // self.origins
         train, valid, test = train + begin - valid - back, begin - back, test - back
         have = dict(zip(SPLITS, (train, valid - train, test - valid), strict=True))
-        need = {"train": self.window + self.horizon, "valid": self.horizon, "test": self.horizon}
+        need = {"train": self._first + self.horizon, "valid": self.horizon, "test": self.horizon}
         for part in SPLITS:
             if have[part] < need[part]:
                 raise UserError(
@@ -381,10 +383,8 @@ class TimeSeries(Dataset):
 
     def _check_past(self, key: str, needed: int, rows: int) -> None:
         if rows < needed:
-            raise UserError(
-                f"{self._table.path}: {key}={getattr(self, key)} needs {needed} rows before the first forecast, and "
-                f"there are {rows}; set dataset.{key}=null or a smaller one"
-            )
+            need = f"{key}={getattr(self, key)} needs {needed} rows before the first forecast, and there are {rows}"
+            raise UserError(f"{self._table.path}: {need}; set dataset.{key}=null or a smaller one")
 
 
 def _strided(rows_RC: Tensor, width: int, stride: int) -> Tensor:

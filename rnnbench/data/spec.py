@@ -26,8 +26,9 @@ class Window:
         horizon: rows predicted; there are ``target_size / horizon`` targets.
         targets: for each target its column among the inputs; None for one that is not looked at.
         values: columns that hold values; after them come marks of filled cells and the calendar.
-        calendar: columns at the end that say when the row ``horizon`` later is, see ``rnnbench.data.calendar``.
+        calendar: columns at the end that say when the row ``gap + horizon`` later is, see ``rnnbench.data.calendar``.
         season: rows of a season; None: none is known.
+        gap: rows between those looked at and the first predicted.
     """
 
     length: int
@@ -36,6 +37,7 @@ class Window:
     values: int
     calendar: int = 0
     season: int | None = None
+    gap: int = 0
 
 
 @dataclass(frozen=True)

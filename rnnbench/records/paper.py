@@ -20,7 +20,7 @@ from rnnbench.records.paper_table import PaperTable, Search
 ARCHIVE = "records.csv"
 OF_PAPER = ("title", "reference", "notes", "tables", "quick")
 OF_TABLE = ("table", "base", "rows", "cols", "cells", "search", "seeds", "metric", "splits", "published", "claims")
-OF_TABLE += ("ranked", "small")
+OF_TABLE += ("ranked", "small", "also")
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,7 @@ def _table(values: Mapping[str, Any]) -> PaperTable:
         claims=tuple(values.get("claims", ())),
         ranked=values.get("ranked", True),
         small=tuple(values.get("small", ())),
+        also=tuple(values.get("also", ())),
     )
 
 

@@ -57,7 +57,8 @@ class PaperTable:
         cells: row to column to overrides of that cell alone.
         search: None where nothing is tuned.
         seeds: of the reported runs.
-        metric: what the table shows.
+        metric: what the table shows, and what its claims are about.
+        also: further metrics, each in a table of its own under it.
         splits: of which parts of the data, in order; the first is the one that claims are about.
         published: numbers of the paper, as ``results.published`` reads them, each with its ``split``.
         claims: statements of the paper, as ``results.claims`` reads them.
@@ -80,6 +81,12 @@ class PaperTable:
     ranked: bool = True
     small: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """All that it shows."""
+        return (self.metric, *self.also)
 
     @property
     def places(self) -> list[tuple[str, str]]:

@@ -83,15 +83,16 @@ def digest(paper: Paper, runs: Sequence[Run]) -> str:
     return "\n\n".join(parts) or f"{paper.reference}: not run yet."
 
 
-def results(table: PaperTable, runs: Sequence[Run]) -> dict[str, Table]:
-    """Split to the table that the reported runs give; nothing before the first of them."""
+def results(table: PaperTable, runs: Sequence[Run], metric: str | None = None) -> dict[str, Table]:
+    """Split to the table of ``metric`` (None: the first) that the reported runs give; nothing before the first run."""
     reported = table.reported(runs)
     if not reported:
         return {}
-    found = {}
+    found, metric = {}, metric or table.metric
     for split in table.splits:
-        numbers = [{k: v for k, v in e.items() if k != "split"} for e in table.published if e["split"] == split]
-        found[split] = build(reported, metric=table.metric, split=split, published=numbers)
+        here = [e for e in table.published if (e["split"], e["metric"]) == (split, metric)]
+        numbers = [{k: v for k, v in e.items() if k != "split"} for e in here]
+        found[split] = build(reported, metric=metric, split=split, published=numbers)
     return found
 
 
@@ -110,11 +111,11 @@ def generated(paper: Paper, runs: Sequence[Run]) -> str:
 
 def _table(table: PaperTable, runs: Sequence[Run], folder: Path) -> list[str]:
     parts = [f"## {table.title}\n"]
-    found = results(table, runs)
-    for split, result in found.items():
-        parts += [f"### {split.capitalize()}\n", to_markdown(result) + "\n"]
-    if not found and table.published:
-        parts.append(_published(table))
+    for metric in table.metrics:
+        for split, result in results(table, runs, metric).items():
+            parts += [f"### {split.capitalize()}\n", to_markdown(result) + "\n"]
+    if not table.reported(runs):
+        parts += [text for metric in table.metrics if (text := _published(table, metric))]
     if table.claims:
         parts += ["### Claims\n", _claims(judge(table, table.reported(runs)))]
     if table.search is not None and table.validation(runs):
@@ -123,13 +124,13 @@ def _table(table: PaperTable, runs: Sequence[Run], folder: Path) -> list[str]:
     return parts + (["### Not run\n", _left(left)] if left else [])
 
 
-def _published(table: PaperTable) -> str:
-    head = ["", "split", f"published {table.metric}", "ours"]
+def _published(table: PaperTable, metric: str) -> str:
+    head = ["", "split", f"published {metric}", "ours"]
     rows = []
-    for entry in table.published:
+    for entry in [entry for entry in table.published if entry["metric"] == metric]:
         number = read_published([{key: value for key, value in entry.items() if key != "split"}])[0]
         rows.append([f"{number.row} on {number.col}", str(entry["split"]), published_text(number), "not run"])
-    return markdown_rows([head, *rows]) + "\n"
+    return markdown_rows([head, *rows]) + "\n" if rows else ""
 
 
 def _claims(judged: Sequence[Judged]) -> str:

@@ -56,7 +56,8 @@ def summarise(paper: Paper, runs: Sequence[Run]) -> Summary:
     claims: Counter[str] = Counter()
     left: list[tuple[int, float | None]] = []
     for table in paper.tables:
-        cells = [cell for result in results(table, runs).values() for cell in result.cells.values() if cell.published]
+        shown = [result for metric in table.metrics for result in results(table, runs, metric).values()]
+        cells = [cell for result in shown for cell in result.cells.values() if cell.published]
         verdicts.update(NOT_RUN if not cell.total else cell.verdict.kind if cell.verdict else OTHER for cell in cells)
         verdicts[NOT_RUN] += len(table.published) - len(cells)
         claims.update(judged.outcome for judged in judge(table, table.reported(runs)))

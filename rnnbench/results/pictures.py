@@ -97,7 +97,7 @@ def _sum(name: str, paper: Paper, runs: Sequence[Run]) -> str:
         for run in members:
             record: Mapping[str, Any] = run.record or {}
             own = [table.metric, col, run.job.model, run.job.seed, record["seconds"]]
-            own.append(record["series"] if name == CURVES else run.metric("test", table.metric))
+            own.append(record["series"] if name == CURVES else run.metric(_split(table), table.metric))
             shown.append([*own, record["steps"] if name == CURVES else None])
     return hashlib.sha256(json.dumps([name, shown], sort_keys=True).encode()).hexdigest()[:16]
 
@@ -108,6 +108,11 @@ def _panels(paper: Paper, runs: Sequence[Run]) -> list[Panel]:
         finished = [run for run in table.reported(runs) if run.status == "finished"]
         found += [(table, col, [run for run in finished if run.job.dataset == col]) for col in table.cols]
     return [panel for panel in found if panel[2]]
+
+
+def _split(table: PaperTable) -> str:
+    """The part of the data that its picture is of."""
+    return "test" if "test" in table.splits else table.splits[0]
 
 
 def _with_series(panel: Panel) -> list[Run]:
@@ -134,24 +139,23 @@ def _draw_cost(panels: Sequence[Panel], path: Path, digest: str) -> None:
     figure = canvas(1.0 + 4.0 * len(panels), 3.6)
     looks = _labels(panels)
     for axis, (table, col, members) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
-        values = [_point(axis, row, members, table.metric, looks[row][0]) for row in table.rows]
+        values = [_point(axis, row, members, table, looks[row][0]) for row in table.rows]
         known = [value for value in values if value is not None]
         if known and min(known) > 0 and max(known) / min(known) > 10**1.5:
             axis.set_yscale("log")
         log_ticks(axis)
         axis.set_title(col)
         axis.set_xlabel("seconds of a run")
-        axis.set_ylabel(f"test {table.metric}")
+        axis.set_ylabel(f"{_split(table)} {table.metric}")
         axis.grid(alpha=0.25)
         axis.legend(fontsize="small")
     save(figure, path, digest)
 
 
-def _point(axis: Axes, row: str, members: Sequence[Run], metric: str, colour: str) -> float | None:
+def _point(axis: Axes, row: str, members: Sequence[Run], table: PaperTable, colour: str) -> float | None:
     """One model: seconds and value, with the interval; returns the value."""
-    own = [
-        (run, value) for run in members if run.job.model == row and (value := run.metric("test", metric)) is not None
-    ]
+    values = [(run, run.metric(_split(table), table.metric)) for run in members if run.job.model == row]
+    own = [(run, value) for run, value in values if value is not None]
     if not own:
         return None
     interval = mean_interval([value for _, value in own])

@@ -17,6 +17,7 @@ from rnnbench.results.statistics import Interval, Sample, best_of_row, mean_inte
 from rnnbench.results.verdict import Verdict, verdict
 
 BASELINE = "baseline"
+TRIALS = "sequences_to_success"  # a metric that a run has only if it reached its criterion
 COSTS = ("parameters", "seconds", "steps_per_second", "peak_memory_bytes")
 
 
@@ -30,7 +31,8 @@ class Cell:
         values: of the finished runs, by the order of runs.
         interval: None without values.
         total: runs asked for.
-        missing: what became of the others: status to number; ``no number`` for a metric that is not finite.
+        missing: what became of the others: status to number; ``no number`` for a metric that is not finite, ``no
+            success`` for a trial that did not reach its criterion.
         best: not significantly worse than the best of those it is compared with.
         costs: means over the finished runs: backbone parameters, seconds, steps per second, peak memory in bytes.
         published: the number of a paper.
@@ -58,8 +60,8 @@ class Cell:
 
     @property
     def sound(self) -> bool:
-        """Whether no run failed, diverged or ended without a number: else it gets no mark and no verdict."""
-        return not any(self.missing.get(status) for status in ("failed", "diverged", "no number"))
+        """Whether every run gave a number: else it gets no mark and no verdict."""
+        return not any(self.missing.get(status) for status in ("failed", "diverged", "no number", "no success"))
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,8 @@ def _cell(members: Sequence[Run], runs: Sequence[Run], metric: str | None, split
     metric = metric or _primary(members[0].job.dataset, runs)
     values = [run.metric(split, metric) if run.status == "finished" and metric else None for run in members]
     numbers = tuple(value for value in values if value is not None)
-    outcomes = [("no number" if r.status == "finished" else r.status) for r, v in zip(members, values) if v is None]
+    nothing = "no success" if metric == TRIALS else "no number"
+    outcomes = [(nothing if r.status == "finished" else r.status) for r, v in zip(members, values) if v is None]
     return Cell(
         metric=metric,
         mode=_mode(metric, members) or _mode(metric, runs),

@@ -3,6 +3,7 @@
 from rnnbench.tasks.classification import Classification
 from rnnbench.tasks.forecasting import Forecasting
 from rnnbench.tasks.language_modelling import LanguageModelling
+from rnnbench.tasks.logistic_units import LogisticUnits, NextSymbols
 from rnnbench.tasks.polyphonic import Polyphonic
 from rnnbench.tasks.regression import Regression
 from rnnbench.tasks.tagging import Entities, Tagging
@@ -15,6 +16,8 @@ __all__ = [
     "Entities",
     "Forecasting",
     "LanguageModelling",
+    "LogisticUnits",
+    "NextSymbols",
     "Polyphonic",
     "Regression",
     "Tagging",

@@ -133,6 +133,9 @@ class Forecasting(Task):
         """Outputs of the head: for all rows, or for one at a time."""
         if spec.window is None and (self.strategy != "direct" or self.anchor):
             raise ValueError(f"strategy={self.strategy}, anchor={self.anchor}: needs a dataset of windows")
+        if spec.window and spec.window.gap and (self.strategy != "direct" or self.anchor == "season"):
+            text = f"strategy={self.strategy}, anchor={self.anchor}: with dataset.gap={spec.window.gap}"
+            raise ValueError(f"{text} a forecast is direct, and over the last value or none")
         rows = 1 if self.strategy == "direct" or spec.window is None else spec.window.horizon
         return spec.target_size // rows * self.parameters
 

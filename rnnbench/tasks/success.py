@@ -45,7 +45,7 @@ class Criterion:
         self.metric, self.threshold, self.modes = metric, threshold, modes
         self.errors: deque[float] = deque(maxlen=window if split == "train" else None)
         self.window = window if split == "train" else 1
-        self.sequences = 0
+        self.sequences, self._wrong = 0, 0
         self.reached: int | None = None
 
     def sees(self, split: str) -> bool:
@@ -56,7 +56,8 @@ class Criterion:
         """Count a training batch; ``errors`` of its sequences, in their order."""
         self.sequences += sequences
         if self.sees("train"):
-            self.errors.extend(errors)
+            for error in errors:
+                self._add(error)
             self._judge(self._right())
 
     def validated(self, metrics: Mapping[str, float], errors: Iterable[float] = ()) -> None:
@@ -65,14 +66,28 @@ class Criterion:
             value = metrics[self.metric]
             self._judge(value <= self.threshold if self.modes[self.metric] == "min" else value >= self.threshold)
         elif self.sees("valid"):
-            self.errors = deque(errors)
+            self._take(errors)
             self._judge(self._right())
 
+    def _take(self, errors: Iterable[float]) -> None:
+        self.errors, self._wrong = deque(maxlen=self.errors.maxlen), 0
+        for error in errors:
+            self._add(error)
+
+    def _add(self, error: float) -> None:
+        """Keep an error, and count: a look at the whole window would take longer than the training of a small net."""
+        if len(self.errors) == self.errors.maxlen:
+            self._wrong -= self._is_wrong(self.errors[0])
+        self.errors.append(error)
+        self._wrong += self._is_wrong(error)
+
+    def _is_wrong(self, error: float) -> bool:
+        return self.error is not None and not error < self.error
+
     def _right(self) -> bool:
-        if len(self.errors) < self.window or self.error is None:
+        if len(self.errors) < self.window or self._wrong > self.wrong:
             return False
-        right = sum(error < self.error for error in self.errors)
-        return len(self.errors) - right <= self.wrong and math.fsum(self.errors) / len(self.errors) < self.mean
+        return math.fsum(self.errors) / len(self.errors) < self.mean
 
     def _judge(self, holds: bool) -> None:
         if holds and self.reached is None:
@@ -88,5 +103,5 @@ class Criterion:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Taken back on resume."""
-        self.errors = deque(state["errors"], self.errors.maxlen)
+        self._take(state["errors"])
         self.sequences, self.reached = state["sequences"], state["reached"]

@@ -63,7 +63,7 @@ def kind_of(first: Replica) -> type[StackedModel]:
     """How the models of a group like ``first`` are run."""
     splits = first.parts.data.splits
     ragged = splits.train.lengths is not None or splits.valid.lengths is not None
-    return SideBySide if not ragged and stands_side_by_side(first.plan) else InTurn
+    return SideBySide if stands_side_by_side(first.plan, ragged) else InTurn
 
 
 class _Group:

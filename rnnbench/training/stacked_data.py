@@ -21,19 +21,21 @@ from rnnbench.data.spec import Batch
 
 @dataclass(frozen=True)
 class StackedBatch:
-    """A mini-batch of every run, of sequences of one length.
+    """A mini-batch of every run.
 
     Attributes:
-        inputs_MBTI: inputs.
+        inputs_MBTI: inputs; those of shorter sequences are padded to the longest of all runs.
         targets: as in ``Batch``, with a leading dimension M.
         scored: bool, ``(M, B)``, or ``(M, B, T)`` for per-step targets: what counts. None: everything.
         sizes: sequences of each run's batch; the rows beyond them are copies that do not count.
+        lengths_R: steps of each sequence, M x B of them in a row; None when all are equally long.
     """
 
     inputs_MBTI: Tensor
     targets: Tensor
     scored: Tensor | None
     sizes: list[int]
+    lengths_R: Tensor | None = None
 
 
 class StackedSequences:
@@ -65,7 +67,7 @@ class StackedSequences:
         return inputs.to(self.dtype), targets.to(self.dtype) if targets.is_floating_point() else targets, mask
 
     def stacked(self, runs: Sequence[int], indices: Sequence[Tensor]) -> StackedBatch:
-        """Sequences ``indices[i]`` of the run ``runs[i]`` as one batch, where all are equally long."""
+        """Sequences ``indices[i]`` of the run ``runs[i]`` as one batch."""
         sizes = [len(rows) for rows in indices]
         M, B = len(sizes), max(sizes)
         starts = [0 if self.shared else m * len(self.splits[0]) for m in runs]
@@ -76,6 +78,7 @@ class StackedSequences:
             batch.targets.unflatten(0, (M, B)),
             self._scored(batch, torch.tensor(sizes), B),
             sizes,
+            batch.lengths_B,
         )
 
     def _typed(self, batch: Batch) -> Batch:
@@ -86,7 +89,8 @@ class StackedSequences:
 
     def _scored(self, batch: Batch, sizes_M: Tensor, B: int) -> Tensor | None:
         M = len(sizes_M)
-        if batch.mask is None and not bool((sizes_M < B).any()):
+        whole = batch.mask is None and not (self.per_step and batch.lengths_B is not None)
+        if whole and not bool((sizes_M < B).any()):
             return None
         real_MB = torch.arange(B) < sizes_M[:, None]
         if self.per_step:

@@ -1,4 +1,5 @@
 import math
+import re
 
 import pytest
 import torch
@@ -67,6 +68,23 @@ def test_refused_options(options, message):
 
 def test_parameter_count_of_1997():
     assert count(OriginalLSTM(88, 36)) == 3 * 36 * (88 + 36 + 1)
+
+
+def test_gates_of_1997_open_one_after_another():
+    torch.manual_seed(0)
+    cell = OriginalLSTM(3, 4, init_range=0.1, input_bias=[-1, -3], output_bias=(-2.0, -4.0, -6.0, -8.0))
+    assert hash(cell)
+    params = dict(CellModule(cell).named_parameters())
+    i, g, o = params["bias_ih"].detach().chunk(3)
+    assert (i.tolist(), o.tolist()) == ([-1, -3, -1, -3], [-2, -4, -6, -8])
+    drawn = torch.cat([g, *(params[name].detach().flatten() for name in ("weight_ih", "weight_hh"))])
+    assert 0.08 < float(drawn.abs().max()) <= 0.1
+    for options, message in (
+        ({"init_range": 0.0}, "init_range=0.0: must be above 0"),
+        ({"input_bias": [-1.0], "bias": False}, "input_bias=[-1.0]: needs bias=True and at least one value"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            OriginalLSTM(3, 4, **options)
 
 
 def test_the_squashing_of_1997_reaches_twice_as_far():

@@ -101,3 +101,19 @@ def test_seed_decides_and_splits_are_independent(cls):
 def test_options_are_checked(cls, options):
     with pytest.raises(ValueError, match=f"{next(iter(options))}="):
         cls(**options)
+
+
+def test_the_possible_symbols_are_those_that_some_string_goes_on_with():
+    """Against the strings of a large draw: what follows a prefix, and nothing else."""
+    plain = EmbeddedReber(**{**SIZES, "train_size": 3000}).load(0).train
+    marked = EmbeddedReber(possible=True, **{**SIZES, "train_size": 3000}).load(0).train
+    assert EmbeddedReber(possible=True).spec.task == "next_symbols"
+    follows: dict[tuple, set] = {}
+    for targets in plain.targets:
+        for n, symbol in enumerate(targets.tolist()):
+            follows.setdefault(tuple(targets[:n].tolist()), set()).add(symbol)
+    for targets, marks in zip(plain.targets[:300], marked.targets[:300]):
+        assert marks.argmax(1).tolist() == targets.tolist()
+        assert (marks == 2).sum(1).tolist() == [1] * len(targets)
+        for n, row in enumerate(marks[:7]):  # short prefixes have gone every way
+            assert set(row.nonzero().flatten().tolist()) == follows[tuple(targets[:n].tolist())]

@@ -33,6 +33,8 @@ def write(path, rows):
         {"scaling": "minmax"},
         {"impute": "ffill", "mask": True, "scaling": "none"},
         {"calendar_at": "head"},
+        {"gap": 2},
+        {"calendar_at": "head", "gap": 2},
     ],
 )
 def test_the_window_before_a_test_row_is_that_of_the_data_set(tmp_path, options):
@@ -43,7 +45,7 @@ def test_the_window_before_a_test_row_is_that_of_the_data_set(tmp_path, options)
     artifacts = json.loads(json.dumps(dataset.artifacts()))
     n = 8  # the ninth test window predicts rows 78 to 80 ... or later, where windows with a gap are left out
     start = int(dataset.test_rows[n])
-    known = Table(write(tmp_path / "known.csv", rows[:start]))
+    known = Table(write(tmp_path / "known.csv", rows[: start - options.get("gap", 0)]))
     torch.testing.assert_close(newest_window(known, artifacts)[0], test.inputs[n])
     side = next_calendar(known, artifacts)
     assert (side is None) == (test.side is None) == ("calendar_at" not in options)

@@ -84,7 +84,7 @@ def test_split_by_row_counts(make):
     assert last == [49, 69, 79]
 
 
-@pytest.mark.parametrize("scaling", ["standard", "minmax"])
+@pytest.mark.parametrize("scaling", ["standard", "minmax", "maxabs"])
 def test_scaling_is_fitted_on_training_rows(make, scaling):
     before = make(targets="a", scaling=scaling).load(0)
     dataset = make({(row, 1): "1e6" for row in range(70, 100)}, targets="a", scaling=scaling)
@@ -367,3 +367,21 @@ def test_windows_of_published_series(real_data, name):
     assert torch.isfinite(naive)
     if name == "etth1":
         assert [len(s) for s in (splits.train, splits.valid, splits.test)] == [8521, 2857, 2857]
+
+
+def test_a_gap_predicts_the_row_beyond_it_alone(make):
+    """What horizon 4 predicts last, horizon 1 predicts behind a gap of 3, from the same rows; baselines too."""
+    whole = make(horizon=4, ar_order=2, season=2)
+    alone = make(horizon=1, gap=3, ar_order=2, season=2)
+    C = whole.spec.target_size // 4
+    assert (alone.spec.target_size, alone.spec.window.gap, alone.artifacts()["gap"]) == (C, 3, 3)
+    for part in ("train", "valid", "test"):
+        ours, theirs = getattr(alone.load(0), part), getattr(whole.load(0), part)
+        # a window may look at rows of the split before, and so the first rows of validation can be predicted too
+        more = 3 if part != "train" else 0
+        assert len(ours) == len(theirs) + more
+        assert torch.equal(ours.inputs[more:], theirs.inputs)
+        assert torch.equal(ours.targets[more:], theirs.targets[:, -C:])
+    for name, of_N in whole.references().items():
+        torch.testing.assert_close(alone.references()[name][3:], of_N[:, -C:])
+    assert alone.test_rows[3] == whole.test_rows[0] + 3

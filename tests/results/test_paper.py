@@ -125,3 +125,20 @@ def test_claims_stand_on_the_page_with_their_outcome(tmp_path, make):
 @pytest.mark.parametrize("name", sorted(p.parent.name for p in EXPERIMENTS.glob("*/paper.yaml")))
 def test_committed_tables_are_what_the_committed_records_give(name):
     check_table(load_paper(EXPERIMENTS / name))
+
+
+def test_a_further_metric_has_a_table_of_its_own(tmp_path, make):
+    published = {"metric": "mse", "values": [{"row": "lstm", "col": "adding", "value": 0.5}]}
+    published["values"].append({"row": "lstm", "col": "adding", "metric": "loss", "value": 0.25})
+    declaration = {**declared["DECLARED"], "tables": [{"search": None, "also": ["loss"], "published": published}]}
+    paper = declared["write"](tmp_path / "two", declaration)
+    text = generated(paper, [])
+    assert "published mse" in text
+    assert "published loss" in text
+    runs = [make.run(v, model=m, seed=s) for m, v in (("tanh", 0.9), ("lstm", 0.5)) for s in range(2)]
+    text = generated(paper, runs)
+    first, second = text.split("### Test\n")[1:]
+    assert "adding mse" in first
+    assert "adding loss" in second
+    assert "| 0.5 |" in first
+    assert "| 0.25 |" in second

@@ -255,3 +255,20 @@ def test_a_table_averages_over_the_origins_of_a_cross_validation(make):
     assert any("over seeds and origins" in note for note in table.notes)
     assert not any("differ in something" in note for note in table.notes)
     assert build(runs, cols="dataset.origin").cells["lstm", "1"].values == (0.5,)
+
+
+def test_trials_without_success_are_counted_and_take_mark_and_verdict_away(make):
+    name = "sequences_to_success"
+
+    def trial(value, seed, model="lstm"):
+        metrics = {"train": {name: value}, "test": {"mse": 0.1}}
+        return make.run(model=model, seed=seed, metrics=metrics, metric_modes={"mse": "min", name: "min"})
+
+    published = [{"row": "lstm", "col": "adding", "metric": name, "value": 3000, "scale": "log"}]
+    runs = [trial(None if seed == 4 else 1000.0 * (seed + 1), seed) for seed in range(6)]
+    table = build(runs, metric=name, split="train", published=published)
+    cell = table.cells["lstm", "adding"]
+    assert (cell.values, cell.missing, cell.verdict) == ((1000, 2000, 3000, 4000, 6000), {"no success": 1}, None)
+    assert any("No success: the criterion was not reached" in note for note in table.notes)
+    every = build([*runs[:4], trial(5000.0, 4)], metric=name, split="train", published=published)
+    assert every.cells["lstm", "adding"].verdict.kind == "inconclusive"

@@ -180,3 +180,11 @@ def test_outputs_of_the_head(strategy, size):
 def test_options_are_checked(options, message):
     with pytest.raises(ValueError, match=message):
         Forecasting(**options)
+
+
+@pytest.mark.parametrize("options", [{"strategy": "recursive"}, {"strategy": "encoder_decoder"}, {"anchor": "season"}])
+def test_behind_a_gap_a_forecast_is_direct(options):
+    spec = DataSpec("forecasting", 1, 1, window=Window(5, 1, (0,), 1, season=2, gap=3))
+    with pytest.raises(ValueError, match=r"with dataset\.gap=3 a forecast is direct, and over the last value or none"):
+        Forecasting(**options).output_size(spec)
+    assert Forecasting(anchor="last").output_size(spec) == 1

@@ -145,6 +145,14 @@ SETTINGS = {
     "units of its own data": tuple(
         [f"seed={i}", "dataset=price_walk", "dataset.batch_size=100", "model.hidden_size=4"] for i in range(2)
     ),
+    "padded, a target a step": tuple(
+        [
+            *(f"seed={i}", "optimizer=sgd", "dataset=embedded_reber", "dataset.possible=true", "task=next_symbols"),
+            *("dataset.train_size=7", "dataset.valid_size=5", "dataset.test_size=5", "dataset.batch_size=2"),
+            *("success.split=valid", "success.error=0.5"),
+        ]
+        for i in range(2)
+    ),
     "validated seldom": tuple([f"seed={i}", "trainer.validate_every=2", "optimizer=rmsprop"] for i in range(2)),
 }
 
