@@ -44,7 +44,10 @@ def notes(table: Table, grid: Grid) -> Iterator[str]:
     yield from _marks(table)
     yield from _missing(runs)
     if any("no success" in cell.missing for cell in table.cells.values()):
-        yield "No success: the criterion was not reached within the limit of sequences; the mean is of the others, without mark and verdict."
+        yield (
+            "No success: the criterion was not reached within the limit of sequences; the mean is of the others, without "
+            "mark and verdict."
+        )
     yield from _methods(table, runs)
     yield from _beaten(table, grid)
     yield from _verdicts(table)
