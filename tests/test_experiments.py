@@ -36,6 +36,8 @@ def test_a_row_trains_two_steps(table, row, col, tmp_path, monkeypatch):
     words = [*table.overrides(row, col), "seed=0", "trainer.max_epochs=1", "debug=two_steps", "logger=none"]
     if table.search is not None:
         words.append(f"{table.search.key}={table.search.values()[0]}")
+    if table.trials is not None:
+        words += table.trials.jobs()[0]
     plan = make_plan(Composer().one(words), words)
     for file in plan.dataset.files:
         if locate(file, os.environ.get("RNNBENCH_DATA")) is None:

@@ -16,11 +16,12 @@ import yaml
 
 from rnnbench.errors import UserError, nearest
 from rnnbench.records.paper_table import PaperTable, Search
+from rnnbench.records.trials import Trials
 
 ARCHIVE = "records.csv"
 OF_PAPER = ("title", "reference", "notes", "tables", "quick")
 OF_TABLE = ("table", "base", "rows", "cols", "cells", "search", "seeds", "metric", "splits", "published", "claims")
-OF_TABLE += ("ranked", "small", "also")
+OF_TABLE += ("ranked", "small", "also", "trials")
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def _table(values: Mapping[str, Any]) -> PaperTable:
         cols={k: tuple(v) for k, v in values["cols"].items()},
         cells={row: {k: tuple(v) for k, v in cols.items()} for row, cols in values.get("cells", {}).items()},
         search=search,
-        seeds=tuple(values["seeds"]),
+        trials=Trials.read(values["trials"]) if "trials" in values else None,
+        seeds=tuple(values["seeds"] if "trials" not in values else ()),
         metric=values["metric"] if "metric" in values else published["metric"],
         splits=tuple(values.get("splits", splits)),
         published=numbers,

@@ -2,7 +2,7 @@
 
 A *search* tries values of one hyperparameter, the same for every model, on seeds of its own; the value with the best
 mean validation metric is taken; the *report* runs it on the reported seeds. A table without a search has the report
-alone.
+alone; one with ``trials`` has these alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rnnbench.records.record import Run
+from rnnbench.records.trials import Trials
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class PaperTable:
         cols: name (of the data set, in records) to overrides.
         cells: row to column to overrides of that cell alone.
         search: None where nothing is tuned.
+        trials: a random search whose best runs are reported, in place of search and seeds.
         seeds: of the reported runs.
         metric: what the table shows, and what its claims are about.
         also: further metrics, each in a table of its own under it.
@@ -82,11 +84,17 @@ class PaperTable:
     small: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    trials: Trials | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """All that it shows."""
         return (self.metric, *self.also)
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The hyperparameters that differ within a cell."""
+        return (self.search.key,) if self.search else tuple(self.trials.keys) if self.trials else ()
 
     @property
     def places(self) -> list[tuple[str, str]]:
@@ -96,8 +104,9 @@ class PaperTable:
     def shortened(self, quick: Mapping[str, Any]) -> PaperTable:
         """The quick form: fewer draws and seeds, a shorter training."""
         search = self.search and self.search.shortened(int(quick["draws"]))
+        trials = self.trials and self.trials.shortened(int(quick["draws"]))
         last = (*quick["overrides"], *self.small)
-        return replace(self, search=search, seeds=self.seeds[: int(quick["seeds"])], last=last)
+        return replace(self, search=search, trials=trials, seeds=self.seeds[: int(quick["seeds"])], last=last)
 
     def only(self, rows: Collection[str], cols: Collection[str]) -> PaperTable:
         """Those of its rows and columns that are among ``rows`` and ``cols``; all of them where there are none."""
@@ -112,7 +121,9 @@ class PaperTable:
         return [*self.base, *self.cols[col], *self.rows[row], *own, *names, *self.last]
 
     def search_jobs(self) -> list[list[str]]:
-        """Overrides of every run of the search."""
+        """Overrides of every run of the search, or of every trial."""
+        if self.trials is not None:
+            return [[*self.overrides(row, col), *own] for row, col in self.places for own in self.trials.jobs()]
         if self.search is None:
             return []
         return [
@@ -171,6 +182,8 @@ class PaperTable:
 
     def reported(self, runs: Sequence[Run]) -> list[Run]:
         """The runs that the table is made from, in the paper's order."""
+        if self.trials is not None:
+            return [run for place in self.places for run in self.trials.reported(self._of(runs, place))]
         chosen = self.selected(runs)
 
         def taken(run: Run) -> bool:
@@ -181,8 +194,13 @@ class PaperTable:
         rows, cols = list(self.rows), list(self.cols)
         return sorted(kept, key=lambda r: (rows.index(r.job.model), cols.index(r.job.dataset), r.job.seed))
 
+    def _of(self, runs: Sequence[Run], place: tuple[str, str]) -> list[Run]:
+        return [run for run in runs if (run.job.model, run.job.dataset) == place]
+
     def runs_per_cell(self) -> int:
-        """Runs that a whole cell takes, search and report."""
+        """Runs that a whole cell takes, search and report, or trials."""
+        if self.trials is not None:
+            return self.trials.count
         searched = len(self.search.values()) * len(self.search.seeds) if self.search else 0
         return searched + len(self.seeds)
 
@@ -191,9 +209,12 @@ class PaperTable:
         reported = self.reported(runs)
         found = {}
         for place in self.places:
-            of_place = [r for r in reported if (r.job.model, r.job.dataset) == place]
-            searched = len(self.validation(runs).get(place, {})) * len(self.search.seeds) if self.search else 0
-            left = self.runs_per_cell() - searched - len(of_place)
+            done = len(self._of(reported, place))
+            if self.search:
+                done += len(self.validation(runs).get(place, {})) * len(self.search.seeds)
+            elif self.trials:
+                done = len(self.trials.made(self._of(runs, place)))
+            left = self.runs_per_cell() - done
             if left:
                 found[place] = left
         return found

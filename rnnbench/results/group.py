@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,13 +81,14 @@ class Grid:
     split_by: tuple[str, ...]
 
 
-def arrange(runs: Sequence[Run], rows: str, cols: str) -> Grid:
+def arrange(runs: Sequence[Run], rows: str, cols: str, free: Collection[str] = ()) -> Grid:
     """Put ``runs`` into cells by two fields; a row whose cells would mix settings becomes several.
 
     Args:
         runs: at least one.
         rows: any field of ``Run.fields()``: ``model``, ``seed``, ``optimizer.lr``, ...; several with commas.
         cols: another, or others.
+        free: settings that may differ within a cell.
 
     Raises:
         UserError: no runs, or a field that no run has.
@@ -102,7 +103,8 @@ def arrange(runs: Sequence[Run], rows: str, cols: str) -> Grid:
     raw: dict[tuple[str, str], list[Run]] = {}
     for row, col, run in placed:
         raw.setdefault((_text(row), _text(col)), []).append(run)
-    keys = distinguishing([settings(r) for r in cell] for cell in raw.values())
+    found = distinguishing([settings(r) for r in cell] for cell in raw.values())
+    keys = [key for key in found if key not in free]
     cells: dict[tuple[str, str], list[Run]] = {}
     base: dict[str, str] = {}
     for row, col, run in _in_order(placed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from rnnbench.records.paper import ARCHIVE, Paper
 from rnnbench.records.paper_table import PaperTable
 from rnnbench.records.record import Run
 from rnnbench.records.series import read_runs
+from rnnbench.records.trials import Trials
 from rnnbench.results.claims import Judged, judge
 from rnnbench.results.formats import NOTHING, interval_text, markdown_rows, published_text, to_markdown
 from rnnbench.results.pictures import check_pictures, drawn
@@ -92,7 +94,8 @@ def results(table: PaperTable, runs: Sequence[Run], metric: str | None = None) -
     for split in table.splits:
         here = [e for e in table.published if (e["split"], e["metric"]) == (split, metric)]
         numbers = [{k: v for k, v in e.items() if k != "split"} for e in here]
-        found[split] = build(reported, metric=metric, split=split, published=numbers)
+        free = table.searched if table.trials else ()
+        found[split] = build(reported, metric=metric, split=split, published=numbers, free=free)
     return found
 
 
@@ -114,6 +117,8 @@ def _table(table: PaperTable, runs: Sequence[Run], folder: Path) -> list[str]:
     for metric in table.metrics:
         for split, result in results(table, runs, metric).items():
             parts += [f"### {split.capitalize()}\n", to_markdown(result) + "\n"]
+    if table.trials is not None:
+        parts.append(_trials(table.trials))
     if not table.reported(runs):
         parts += [text for metric in table.metrics if (text := _published(table, metric))]
     if table.claims:
@@ -122,6 +127,15 @@ def _table(table: PaperTable, runs: Sequence[Run], folder: Path) -> list[str]:
         parts += ["### Search\n", _selection(table, runs)]
     left = hours_left(table, runs, read_estimates(folder / ESTIMATES))
     return parts + (["### Not run\n", _left(left)] if left else [])
+
+
+def _trials(trials: Trials) -> str:
+    best = math.ceil(trials.best * trials.count)
+    drawn = ", ".join(f"{key} {own}" for key, own in trials.keys.items())
+    return (
+        f"The {best} best of {trials.count} trials by {trials.metric} on validation; intervals and tests are over "
+        f"them, and a trial has a seed of its own. Drawn, the same for every row: {drawn}.\n"
+    )
 
 
 def _published(table: PaperTable, metric: str) -> str:

@@ -37,7 +37,7 @@ KEYWORD = "Description"  # of the PNG chunk that holds the sum
 def drawn(paper: Paper, runs: Sequence[Run]) -> dict[str, str]:
     """File name to description of each picture that ``runs`` are enough for."""
     panels = _panels(paper, runs)
-    possible = {CURVES: any(_with_series(panel) for panel in panels), COST: bool(panels)}
+    possible = {CURVES: bool(_with_curves(panels)), COST: bool(panels)}
     return {name: text for name, text in TEXTS.items() if possible[name]}
 
 
@@ -119,12 +119,17 @@ def _with_series(panel: Panel) -> list[Run]:
     return [run for run in panel[2] if run.record and run.record["series"].get("step")]
 
 
+def _with_curves(panels: Sequence[Panel]) -> list[Panel]:
+    """Those with curves of runs that were told the same."""
+    return [panel for panel in panels if _with_series(panel) and panel[0].trials is None]
+
+
 def _labels(panels: Sequence[Panel]) -> Looks:
     return appearances(list(dict.fromkeys(row for table, _, _ in panels for row in table.rows)))
 
 
 def _draw_all_curves(panels: Sequence[Panel], path: Path, digest: str) -> None:
-    shown = [panel for panel in panels if _with_series(panel)]
+    shown = _with_curves(panels)
     figure = canvas(1.0 + 4.0 * len(shown), 6.4)
     axes = figure.subplots(2, len(shown), squeeze=False)
     for at, panel in enumerate(shown):

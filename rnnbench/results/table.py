@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
@@ -98,6 +98,7 @@ def build(
     metric: str | None = None,
     split: str = "test",
     published: Iterable[Published | Mapping[str, Any]] = (),
+    free: Collection[str] = (),
 ) -> Table:
     """The table of ``runs``.
 
@@ -111,13 +112,14 @@ def build(
         metric: shown; by default each data set's primary metric.
         split: ``train``, ``valid`` or ``test``.
         published: numbers of a paper, see ``results.published``. A row that has not been run yet is added.
+        free: settings that may differ within a cell: of trials.
 
     Raises:
         UserError: no runs; an unknown row, column, metric or split.
     """
     if split not in SPLITS:
         raise UserError(f"split={split}: choose one of {', '.join(SPLITS)}")
-    grid = arrange(runs, rows, cols)
+    grid = arrange(runs, rows, cols, free)
     _check_metric(runs, metric, split)
     cells = {place: _cell(members, runs, metric, split) for place, members in grid.cells.items()}
     cells = _mark(grid, cells, split)

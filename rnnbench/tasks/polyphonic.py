@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import BinaryF1Score
 
-from rnnbench.data.spec import DataSpec
+from rnnbench.data.spec import Batch, DataSpec
 from rnnbench.tasks.task import Task
 
 
@@ -33,14 +34,35 @@ class Polyphonic(Task):
 
     Args:
         name: the name of the task.
+        input_noise: standard deviation of Gaussian noise on the inputs of training.
         encoder: see ``Task``.
     """
 
     primary = "nll"
     modes: ClassVar[dict[str, str]] = {"nll": "min", "f1": "max"}
 
-    def __init__(self, name: str = "polyphonic", encoder: Callable[..., Any] | None = None):
+    def __init__(
+        self,
+        name: str = "polyphonic",
+        input_noise: float = 0.0,
+        encoder: Callable[..., Any] | None = None,
+    ):
         super().__init__(name, encoder=encoder)
+        if input_noise < 0:
+            raise ValueError(f"input_noise={input_noise}: must not be negative")
+        self.input_noise = input_noise
+
+    @property
+    def augments(self) -> bool:
+        """Whether inputs are noisy."""
+        return self.input_noise > 0
+
+    def augmented(self, batch: Batch, spec: DataSpec) -> Batch:
+        """The batch with its noise."""
+        if not self.augments:
+            return batch
+        inputs_BTI = batch.inputs_BTI
+        return replace(batch, inputs_BTI=inputs_BTI + self.input_noise * torch.randn_like(inputs_BTI))
 
     def losses(self, outputs_NO: Tensor, targets_N: Tensor) -> Tensor:
         """Sum over notes of the binary cross-entropy of a frame."""

@@ -24,10 +24,10 @@ def recipe(science: dict) -> str:
     return identity({k: v for k, v in science.items() if k != "engine"})
 
 
-def family(science: dict, key: str | None) -> str:
-    """The identity of what is searched and reported together: seed and the value of ``key`` apart."""
+def family(science: dict, *keys: str) -> str:
+    """The identity of what is searched and reported together: seed and the values of ``keys`` apart."""
     kept = {k: v for k, v in science.items() if k not in ("engine", "seed")}
-    if key is not None:
+    for key in keys:
         group, _, name = key.partition(".")
         kept[group] = {k: v for k, v in kept[group].items() if k != name}
     return identity(kept)
@@ -85,18 +85,18 @@ def _drop_outdated(
 ) -> list[Run]:
     """Take records out of the archive that were made before a row of the paper was changed or taken out."""
     families: dict[tuple[str, str], set[str]] = {}
-    keys: dict[tuple[str, str], str | None] = {}
+    keys: dict[tuple[str, str], tuple[str, ...]] = {}
     for table, plan in planned:
         place = plan.job.model, plan.job.dataset
-        keys[place] = table.search.key if table.search else None
-        families.setdefault(place, set()).add(family(plan.science, keys[place]))
+        keys[place] = table.searched
+        families.setdefault(place, set()).add(family(plan.science, *keys[place]))
     known = {place for table in paper.tables for place in table.places}
 
     def current(run: Run) -> bool:
         place = run.job.model, run.job.dataset
         if run.record is None or place not in known:
             return False
-        return place not in families or family(run.record["science"], keys[place]) in families[place]
+        return place not in families or family(run.record["science"], *keys[place]) in families[place]
 
     kept = [run for run in records if current(run)]
     if len(kept) < len(records):

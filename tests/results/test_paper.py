@@ -142,3 +142,22 @@ def test_a_further_metric_has_a_table_of_its_own(tmp_path, make):
     assert "adding loss" in second
     assert "| 0.5 |" in first
     assert "| 0.25 |" in second
+
+
+def test_trials_are_one_row_with_a_test_over_the_best(tmp_path, make):
+    kept = {key: value for key, value in declared["DECLARED"].items() if key not in ("search", "seeds")}
+    trials = {"keys": {"optimizer.lr": {"low": 1e-4, "high": 1e-1}}, "count": 20, "seed": 3, "metric": "mse"}
+    claims = [{"a": "tanh", "says": "worse", "b": "lstm", "test": "welch"}]
+    paper = declared["write"](tmp_path / "odyssey", {**kept, "trials": trials, "claims": claims})
+    (table,) = paper.tables
+    runs = [
+        make.run(base + i / 1000, model=model, seed=i, hparams=draw)
+        for model, base in (("tanh", 0.9), ("lstm", 0.5))
+        for i, draw in enumerate(table.trials.draws())
+    ]
+    text = generated(paper, runs)
+    assert "The 2 best of 20 trials by mse on validation" in text
+    assert "optimizer.lr 0.0001 to 0.1 (log)" in text
+    assert "| lstm | **0.5005 ± 0.0064 (2/2)**" in text
+    assert "| tanh is worse than lstm on adding | 0.4000 ± 0.0030 | 3.1e-06 | Welch t | supported |" in text
+    assert "40 of 40 runs" in text

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from rnnbench.data.spec import DataSpec
+from rnnbench.data.spec import Batch, DataSpec
 from rnnbench.tasks import Polyphonic
 
 
@@ -33,3 +33,17 @@ def test_constant_is_each_notes_smoothed_frequency():
     assert p.tolist() == pytest.approx(((targets.sum(0) + 0.5) / 41).tolist())
     never = Polyphonic().constant(torch.zeros(10, 2))
     assert torch.isfinite(never).all()
+
+
+def test_inputs_are_noisy_in_training_alone():
+    spec, batch = DataSpec("polyphonic", 5, 5, per_step=True), Batch(torch.zeros(3, 2000, 5), torch.zeros(3, 2000, 5))
+    assert not Polyphonic().augments
+    assert Polyphonic().augmented(batch, spec) is batch
+    task = Polyphonic(input_noise=0.3)
+    torch.manual_seed(0)
+    noisy = task.augmented(batch, spec)
+    assert task.augments
+    assert float(noisy.inputs_BTI.std()) == pytest.approx(0.3, rel=0.03)
+    assert torch.equal(noisy.targets, batch.targets)
+    with pytest.raises(ValueError, match=r"input_noise=-1: must not be negative"):
+        Polyphonic(input_noise=-1)
