@@ -140,9 +140,9 @@ def _check(trained: Trained, to: str, lengths: bool) -> None:
     """What can be refused before anything is tried."""
     if to == "onnx":
         try:
-            import onnx  # noqa: F401  # type: ignore[reportMissingImports]
-            import onnxruntime  # noqa: F401  # type: ignore[reportMissingImports]
-            import onnxscript  # noqa: F401  # type: ignore[reportMissingImports]
+            import onnx  # noqa: F401
+            import onnxruntime  # noqa: F401
+            import onnxscript  # noqa: F401
         except ImportError as error:
             raise UserError("export --to onnx: needs onnx; run `pip install 'rnnbench[export]'`") from error
     model, name = trained.model, _name(trained)
@@ -180,7 +180,7 @@ def _kept(trained: Trained) -> str:
 
 
 def _onnx(model: nn.Module, args: Args, trained: Trained, path: Path) -> Callable[..., Tensor]:
-    import onnxruntime  # type: ignore[reportMissingImports]
+    import onnxruntime
 
     names = ["inputs", "lengths"][: len(args)]
     given: dict[str, Any] = {"input_names": names, "output_names": ["outputs"], "dynamic_shapes": _dynamic(args)}

@@ -26,8 +26,9 @@ from rnnbench.training.plan import Plan, make_plan
 from rnnbench.training.run import DOUBLE, build_module, read_vectors
 
 BETA = 0.98  # of Lightning's running average of the loss
-DIVERGED = 4.0  # times the lowest loss so far ends the test
-EDGE = 5  # points at either end that are not suggested: an average over few steps, and the rise
+DIVERGED = 4.0  # times the lowest average so far ends the test
+WIDTH = 1 / 20  # of the Gaussian under which losses are averaged, in all steps
+FEWEST = 10  # steps that say something
 
 
 class Probe(SequenceModule):
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str], parser: argparse.ArgumentParser) -> int:
 
 
 def range_test(plan: Plan, low: float, high: float, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Learning rates and the running average of the loss there, ``(steps,)`` each or fewer where the loss ran away.
+    """Learning rates and the loss of a batch there, ``(steps,)`` each or fewer where the loss ran away.
 
     Trains weights of its own, in a folder of its own that is gone afterwards; no run is touched.
 
@@ -100,23 +101,31 @@ def range_test(plan: Plan, low: float, high: float, steps: int) -> tuple[np.ndar
         options = {"num_training": steps, "early_stop_threshold": DIVERGED, "update_attr": False}
         finder = Tuner(trainer).lr_find(module, datamodule=data, min_lr=low, max_lr=high, **options)
     assert finder is not None
-    rates, losses = (np.array(finder.results[name], dtype=float) for name in ("lr", "loss"))
-    n = np.arange(1, len(losses) + 1)
-    losses = losses * (1 - BETA ** (n + 1)) / (1 - BETA**n)  # Lightning divides by the weight of one step too many
+    rates, averages = (np.array(finder.results[name], dtype=float) for name in ("lr", "loss"))
+    averages *= 1 - BETA ** np.arange(2, len(averages) + 2)  # as Lightning divides
+    losses = (averages - BETA * np.concatenate([[0.0], averages[:-1]])) / (1 - BETA)
     kept = np.isfinite(losses)
     return rates[: len(losses)][kept], losses[kept]
 
 
+def smooth(losses: np.ndarray) -> np.ndarray:
+    """Averages over steps before and after alike: a running average would lag behind, and name too high a rate."""
+    from scipy.ndimage import gaussian_filter1d
+
+    return gaussian_filter1d(losses, WIDTH * len(losses), mode="nearest")
+
+
 def suggestion(rates: np.ndarray, losses: np.ndarray) -> float | None:
-    """The rate where the loss falls fastest with the logarithm of the rate; None where it falls nowhere.
+    """The rate where the loss falls fastest, with the logarithm of the rate, on its way to its lowest; None: nowhere.
 
     Not Lightning's own suggestion, which takes the slope over the rate itself: on rates evenly apart on a log scale
     that finds the noise at the lowest ones.
     """
-    if len(rates) < 2 * EDGE + 2:
+    if len(rates) < FEWEST:
         return None
-    slopes = np.gradient(losses, np.log(rates))[EDGE:-EDGE]
-    return float(rates[EDGE + slopes.argmin()]) if slopes.min() < 0 else None
+    mean = smooth(losses)
+    slopes = np.gradient(mean, np.log(rates))[: mean.argmin() + 1]
+    return float(rates[slopes.argmin()]) if slopes.min() < 0 else None
 
 
 def draw(plan: Plan, rates: np.ndarray, losses: np.ndarray, found: float | None, path: Path) -> None:
@@ -126,12 +135,15 @@ def draw(plan: Plan, rates: np.ndarray, losses: np.ndarray, found: float | None,
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     FigureCanvasAgg(figure)
-    ax = figure.subplots()
-    ax.semilogx(rates, losses)
+    ax, mean = figure.subplots(), smooth(losses)
+    ax.semilogx(rates, losses, ".", color="tab:gray", alpha=0.6, label="of a batch")
+    ax.semilogx(rates, mean, label="average")
     if found is not None:
-        ax.plot(found, losses[rates == found][0], "o", color="tab:red", label=f"optimizer.lr={found:.2g}")
-        ax.legend()
+        ax.plot(found, mean[rates == found][0], "o", color="tab:red", label=f"optimizer.lr={found:.2g}")
+    low, high = mean.min(), mean[: mean.argmin() + 1].max()
+    ax.set_ylim(low - 0.3 * (high - low) - 1e-6, high + 0.3 * (high - low) + 1e-6)  # not up to where it runs away
+    ax.legend()
     title = f"{plan.job.model} on {plan.job.dataset}, seed {plan.job.seed}"
-    ax.set(xlabel="learning rate", ylabel="training loss, running average", title=title)
+    ax.set(xlabel="learning rate", ylabel="training loss", title=title)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)

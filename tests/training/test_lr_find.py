@@ -13,10 +13,12 @@ from rnnbench.training.lr_find import range_test, suggestion
 def test_the_loss_falls_fastest_in_the_middle_of_its_fall():
     rates = np.logspace(-6, 0, 121)
     losses = 2 - np.tanh(np.log10(rates) + 3)  # steepest at 1e-3
-    assert suggestion(rates, losses) == pytest.approx(1e-3)
-    losses[-2:] = 50  # the end, where it runs away, and the beginning, an average over few, are left out
-    losses[:2] = [60, 2]
-    assert suggestion(rates, losses) == pytest.approx(1e-3)
+    noise = 0.05 * np.random.default_rng(0).standard_normal(121)
+    for seen in (losses, losses + noise):
+        assert suggestion(rates, seen) == pytest.approx(1e-3, rel=0.5)
+    losses[110] = 500  # a batch that runs away at a rate above that of the lowest loss
+    losses[100:110] -= 0.1
+    assert suggestion(rates, losses) == pytest.approx(1e-3, rel=0.5)
     assert suggestion(rates, rates) is None
     assert suggestion(rates[:9], -rates[:9]) is None
 
@@ -29,7 +31,9 @@ def test_rates_are_evenly_apart_on_a_log_scale_and_the_first_loss_is_that_of_fre
     )  # as Lightning has it
     batch = next(iter(SequenceDataModule(plan.dataset, 0).train_dataloader()))
     model = build_model(plan.backbone, plan.dataset.spec, plan.task, [derive(0, "init", part) for part in PARTS])
-    assert losses[0] == pytest.approx(float((model(batch.inputs_BTI) - batch.targets).square().mean()), rel=1e-5)
+    assert losses[0] == pytest.approx(
+        float((model(batch.inputs_BTI) - batch.targets).detach().square().mean()), rel=1e-5
+    )
     assert not (runs.folder / "runs").exists()
 
 
