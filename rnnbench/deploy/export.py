@@ -29,7 +29,7 @@ FORMATS = get_args(Format)
 FILES = {"onnx": "model.onnx", "torch_export": "model.pt2"}
 KEPT = "artifacts.json"  # in a torch_export file; in an ONNX file the metadata of this name
 TOLERANCE = 1e-4  # of the largest output
-Args = tuple[Tensor, ...]
+Args = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Exported:
 
 
 class Deployed(nn.Module):
-    """A trained model as a function of tensors: ``inputs (B, T, I)`` and, if asked for, ``lengths (B,)``.
+    """A trained model as a function of tensors: ``inputs (B, T, I)``; ``lengths (B,)`` and ``side (B, S)`` or None.
 
     Args:
         model: as trained.
@@ -64,9 +64,9 @@ class Deployed(nn.Module):
         if getattr(self.model, "decoder", None) is not None:
             self.model.decoder = Forwards(form(self.model.decoder))
 
-    def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None, side: Tensor | None = None) -> Tensor:
         """The outputs of the head."""
-        return self.model.run(Batch(inputs, inputs, lengths)).values
+        return self.model.run(Batch(inputs, inputs, lengths, side_BS=side)).values
 
 
 class Forwards(nn.Module):
@@ -128,7 +128,8 @@ def export(trained: Trained, to: Format, path: Path, lengths: bool = False) -> E
         raise UserError(f"{_name(trained)}: no export to {to}: {type(error).__name__}: {reason}") from error
     finally:
         temporary.unlink(missing_ok=True)
-    told = [f"inputs (batch, time, {trained.spec.input_size})", *(["lengths (batch)"] if lengths else [])]
+    sizes = {"inputs": f"time, {trained.spec.input_size}", "side": str(trained.spec.side_size)}
+    told = [f"{name} ({', '.join(['batch', *([sizes[name]] if name in sizes else [])])})" for name in args]
     return Exported(path, shapes, difference, ", ".join(told))
 
 
@@ -148,6 +149,8 @@ def _check(trained: Trained, to: str, lengths: bool) -> None:
     model, name = trained.model, _name(trained)
     if hasattr(model, "transitions"):
         raise UserError(f"{name}: no export of a chain of tags: the search for the best one is not part of the network")
+    if trained.spec.writes:
+        raise UserError(f"{name}: no export of a network that writes: word by word is a search around it")
     if trained.spec.characters is not None:
         raise UserError(f"{name}: no export of words with characters: which words are equal is found while it runs")
     if not lengths:
@@ -160,18 +163,23 @@ def _check(trained: Trained, to: str, lengths: bool) -> None:
 
 
 def example(spec: DataSpec, B: int, T: int, lengths: bool, seed: int = 0) -> Args:
-    """Inputs as the data have them, drawn at random; and lengths, one of them T."""
+    """Inputs as the data have them, drawn at random; and lengths, one of them T; by the names of the arguments."""
     generator = torch.Generator().manual_seed(seed)
     if spec.vocabulary is None:
         inputs_BTI = torch.randn(B, T, spec.input_size, generator=generator)
     else:
         inputs_BTI = torch.randint(1, spec.vocabulary, (B, T, spec.input_size), generator=generator)
-    return (inputs_BTI, torch.arange(T, T - B, -1).clamp(min=1)) if lengths else (inputs_BTI,)
+    given = {"inputs": inputs_BTI}
+    if lengths:
+        given["lengths"] = torch.arange(T, T - B, -1).clamp(min=1)
+    if spec.side_size:
+        given["side"] = torch.randn(B, spec.side_size, generator=generator)
+    return given
 
 
-def _dynamic(args: Args) -> dict[str, dict[int, Any]]:
+def _dynamic(args: Args) -> dict[str, Any]:
     auto = torch.export.Dim.AUTO
-    return {"inputs": {0: auto, 1: auto}} | ({"lengths": {0: auto}} if len(args) > 1 else {})
+    return {name: {0: auto, 1: auto} if name == "inputs" else {0: auto} for name in args}
 
 
 def _kept(trained: Trained) -> str:
@@ -182,17 +190,16 @@ def _kept(trained: Trained) -> str:
 def _onnx(model: nn.Module, args: Args, trained: Trained, path: Path) -> Callable[..., Tensor]:
     import onnxruntime
 
-    names = ["inputs", "lengths"][: len(args)]
-    given: dict[str, Any] = {"input_names": names, "output_names": ["outputs"], "dynamic_shapes": _dynamic(args)}
-    program: Any = torch.onnx.export(model, args, dynamo=True, verbose=False, **given)
+    given: dict[str, Any] = {"input_names": list(args), "output_names": ["outputs"], "dynamic_shapes": _dynamic(args)}
+    program: Any = torch.onnx.export(model, kwargs=args, dynamo=True, verbose=False, **given)
     program.model.metadata_props[KEPT] = _kept(trained)
     program.save(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda *args: torch.from_numpy(session.run(None, {n: a.numpy() for n, a in zip(names, args)})[0])
+    return lambda **args: torch.from_numpy(session.run(None, {name: a.numpy() for name, a in args.items()})[0])
 
 
 def _torch(model: nn.Module, args: Args, trained: Trained, path: Path) -> Callable[..., Tensor]:
-    program = torch.export.export(model, args, dynamic_shapes=_dynamic(args))
+    program = torch.export.export(model, (), kwargs=args, dynamic_shapes=_dynamic(args))
     with path.open("wb") as file:  # a name would have to end in .pt2
         torch.export.save(program, file, extra_files={KEPT: _kept(trained)})
     with path.open("rb") as file:
@@ -202,7 +209,8 @@ def _torch(model: nn.Module, args: Args, trained: Trained, path: Path) -> Callab
 def _difference(trained: Trained, answer: Callable[..., Tensor], shape: tuple[int, int], lengths: bool) -> float:
     """The largest between the file's answers and the model's; raises ``UserError`` for more than rounding."""
     args = example(trained.spec, *shape, lengths, seed=1)
-    wanted, found = trained.model.run(Batch(args[0], args[0], *args[1:])).values, answer(*args)
+    inputs, steps = args["inputs"], args.get("lengths")
+    wanted, found = trained.model.run(Batch(inputs, inputs, steps, side_BS=args.get("side"))).values, answer(**args)
     if found.shape != wanted.shape:
         raise UserError(f"{_name(trained)}: the exported file gives {list(found.shape)}, not {list(wanted.shape)}")
     difference = float((found - wanted).abs().max())

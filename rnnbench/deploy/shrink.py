@@ -23,7 +23,6 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from rnnbench.data.dataset import Sequences
 from rnnbench.data.module import SequenceDataModule
-from rnnbench.data.spec import Batch
 from rnnbench.errors import UserError
 from rnnbench.layers.exported import own_twin, torch_twin
 from rnnbench.records.store import write_json
@@ -138,7 +137,7 @@ def milliseconds(models: Sequence[Any], split: Sequences) -> list[float]:
         for batch in batches:
             for model, times in zip(models, seen):
                 started = time.perf_counter()
-                model.run(Batch(batch.inputs_BTI, batch.targets))
+                model.run(batch)
                 if turn:  # the first warms up
                     times.append(1e3 * (time.perf_counter() - started))
     return [statistics.median(times) for times in seen]
@@ -182,6 +181,7 @@ def _no_optimizer(parameters: Any) -> torch.optim.Optimizer:
 
 def markdown(variants: Sequence[Variant], primary: str, modes: Sequence[str]) -> str:
     """The table: sizes, time, the metric that selects on validation, and all metrics on test."""
+    known = variants[0].test or {}
     columns: list[tuple[str, Callable[[Variant], str]]] = [
         ("network", lambda v: v.name),
         ("KiB", lambda v: f"{v.bytes / 1024:.1f}"),
@@ -189,7 +189,7 @@ def markdown(variants: Sequence[Variant], primary: str, modes: Sequence[str]) ->
         ("weights not 0", lambda v: f"{v.nonzero:,}"),
         ("ms a sequence", lambda v: f"{v.ms:.3g}"),
         (f"valid {primary}", lambda v: f"{(v.valid or {})[primary]:.4g}"),
-        *((f"test {name}", lambda v, name=name: f"{(v.test or {})[name]:.4g}") for name in modes),
+        *((f"test {name}", lambda v, name=name: f"{(v.test or {})[name]:.4g}") for name in modes if name in known),
     ]
     rows = [[title for title, _ in columns], ["---", *["---:"] * (len(columns) - 1)]]
     rows += [[cell(variant) for _, cell in columns] for variant in variants]

@@ -6,7 +6,7 @@ Shape suffixes: B sequences, T steps, I inputs of a step, E features of a token'
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -22,12 +22,13 @@ from rnnbench.data.text import UNKNOWN, user_texts
 from rnnbench.errors import UserError
 from rnnbench.insight.heat import draw
 from rnnbench.records.events import write_image
-from rnnbench.tasks import Classification, Forecasting, LanguageModelling, Tagging
+from rnnbench.tasks import Classification, Forecasting, LanguageModelling, Polyphonic, Regression, Tagging
 from rnnbench.training.predict import Trained
 
 Method = Literal["integrated", "gradient"]
 METHODS = get_args(Method)
 POINTS = (64, 256, 1024)  # of the Gauss-Legendre rule along the path: more where the shares do not yet sum up
+SCORED = (Classification, Tagging, LanguageModelling, Forecasting, Regression, Polyphonic)
 CLOSE = 1e-3  # of what they must sum to
 
 
@@ -58,52 +59,59 @@ class Attribution:
         return not self.seen_TV.size
 
 
-def attribute(trained: Trained, inputs_TI: Tensor, method: Method = "integrated", target: str | None = None,
+def attribute(trained: Trained, batch: Batch, method: Method = "integrated", target: str | None = None,
               tokens: Sequence[str] | None = None) -> Attribution:  # fmt: skip
     """What the answer to one sequence rests on.
 
     ``integrated``: integrated gradients, the integral of the gradient along the straight line from a baseline to the
     input, times the way (Sundararajan, Taly and Yan 2017, arXiv:1703.01365); the shares sum to f(input) - f(baseline).
-    The baseline is an input of zeros, or a vector of zeros for each token, which is that of the padding.
+    The baseline is an input of zeros, or a vector of zeros for each token, which is that of the padding. What belongs
+    to the whole sequence stays as it is.
     ``gradient``: how strongly the answer changes with the input there (Simonyan, Vedaldi and Zisserman 2014,
     arXiv:1312.6034): magnitudes, for a token the norm over its vector.
 
     Args:
         trained: a run.
-        inputs_TI: the sequence, as its dataset gives it.
+        batch: one sequence, as its dataset gives it.
         method: see above.
         target: the class to explain; None: the likeliest one.
         tokens: the words of a text as they were written; None: as the vocabulary has them.
 
     Raises:
-        UserError: the task composes its model so that no single score says what it answers; an unknown ``target``.
+        UserError: no single score says what the task answers; an unknown ``target``.
     """
     from captum.attr import Saliency
 
-    model, inputs_BTI = trained.model, inputs_TI[None].long() if trained.spec.vocabulary else inputs_TI[None].float()
-    with torch.no_grad():
-        x_BTE = inputs_BTI if model.encoder is None else model.encoder(inputs_BTI, None)[0]
-        with bare(model):
-            name, pick = explained(trained, model.run(Batch(x_BTE, x_BTE)).values, target)
+    model, of_tokens, gap = trained.model, trained.spec.vocabulary is not None, None
+    pick: Callable[[Tensor], Tensor] = lambda values: values  # noqa: E731
 
     def forward(x_BTE: Tensor) -> Tensor:
-        return pick(model.run(Batch(x_BTE, x_BTE)).values)
+        side_BS = None if batch.side_BS is None else batch.side_BS.expand(len(x_BTE), -1)
+        return pick(model.run(Batch(x_BTE, x_BTE, side_BS=side_BS)).values)
 
-    gap = None
-    with bare(model):
+    _check(trained)
+    x_BTE = batch.inputs_BTI if not of_tokens else model.encoder(batch.inputs_BTI, None)[0].detach()
+    with bare(model) if of_tokens else nullcontext():
         with torch.no_grad():
+            name, pick = explained(trained, forward(x_BTE), target)
             score = float(forward(x_BTE))
         if method == "integrated":
             shares_BTE, gap = integrated(forward, x_BTE)
         else:
             shares_BTE = Saliency(forward).attribute(x_BTE.requires_grad_())
-    title = f"{name}: {score:.3g}"
-    shares_TE = shares_BTE[0].detach()
-    if trained.spec.vocabulary is None:
-        return Attribution(title, shares_TE.numpy(), inputs_TI.numpy(), variables(trained), score, gap)
+    title, shares_TE = f"{name}: {score:.3g}", shares_BTE[0].detach()
+    if not of_tokens:
+        return Attribution(title, shares_TE.numpy(), x_BTE[0].detach().numpy(), variables(trained), score, gap)
     shares_T1 = shares_TE.sum(-1, True) if method == "integrated" else shares_TE.norm(dim=-1, keepdim=True)
-    words = tuple(tokens or written(trained, inputs_TI[:, 0].tolist()))
+    words = tuple(tokens or written(trained, batch.inputs_BTI[0, :, 0].tolist()))
     return Attribution(title, shares_T1.numpy(), np.empty((0, 0)), words, score, gap)
+
+
+def _check(trained: Trained) -> None:
+    """Raise ``UserError`` for tasks whose answers are chosen as a whole."""
+    if hasattr(trained.model, "transitions") or not isinstance(trained.task, SCORED):
+        name = f"{trained.config['task']['name']} on {trained.dataset.name}"
+        raise UserError(f"--saliency: {name} is answered by a whole sequence, of which no single score tells")
 
 
 def integrated(forward: Callable[[Tensor], Tensor], x_BTE: Tensor) -> tuple[Tensor, float]:
@@ -137,8 +145,6 @@ def explained(trained: Trained, values: Tensor, target: str | None) -> tuple[str
     of the last step.
     """
     task = trained.task
-    if values.dim() > 3:
-        raise UserError(f"task {task.name}: a chain of tags is chosen as a whole, no score of it is there to explain")
     last: Callable[[Tensor], Tensor] = (lambda v: v[:, -1]) if values.dim() == 3 else (lambda v: v)
     if not isinstance(task, (Classification, Tagging, LanguageModelling)):
         if target is not None:
@@ -181,7 +187,7 @@ def variables(trained: Trained) -> tuple[str, ...]:
     return (*names, *(f"input {number}" for number in range(len(names) + 1, size + 1)))
 
 
-def sequences(trained: Trained, source: str, count: int) -> list[tuple[Tensor, list[str] | None]]:
+def sequences(trained: Trained, source: str, count: int) -> list[tuple[Batch, list[str] | None]]:
     """The first ``count`` sequences of a user's input, or of validation where ``source`` is empty; and their words.
 
     Raises:
@@ -190,14 +196,15 @@ def sequences(trained: Trained, source: str, count: int) -> list[tuple[Tensor, l
     dataset = trained.dataset
     if source and isinstance(dataset, RunningText):
         text = Path(source).read_text(encoding="utf-8") if _is_file(source) else source
-        return [(dataset.begin(text, trained.artifacts)[:, None], None)]
+        ids_1T1 = dataset.begin(text, trained.artifacts)[None, :, None]
+        return [(Batch(ids_1T1, ids_1T1), None)]
     if source:
         given = dataset.read(source, trained.artifacts)
     else:
         given = dataset.load(derive(trained.config["seed"], "data")).valid
-    rows = [given.inputs[n] for n in range(min(count, len(given)))]
+    rows = [given.batch(torch.tensor([n])) for n in range(min(count, len(given)))]
     texts = user_texts(source) if source and trained.spec.vocabulary else [None] * len(rows)
-    return [(row, None if words is None else words[: len(row)]) for row, words in zip(rows, texts)]
+    return [(row, None if words is None else words[: row.inputs_BTI.shape[1]]) for row, words in zip(rows, texts)]
 
 
 def _is_file(source: str) -> bool:

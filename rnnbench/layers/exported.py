@@ -40,7 +40,7 @@ def own_twin(backbone: nn.Module) -> Recurrent | None:
 
 def torch_twin(layer: Recurrent) -> nn.Module | None:
     """The layer of ``torch.nn`` that computes what ``layer`` does when it is not training; None where there is none."""
-    if layer.connection or layer.learned_state or layer.layer_norm or any(layer.zoneout.values()):
+    if layer.connection or layer.learned_state or layer.layer_norm or layer.share_layers or any(layer.zoneout.values()):
         return None
     cell, kinds = layer.cells[0], {cells.LSTM: TorchLSTM, cells.GRU: TorchGRU, cells.RNN: TorchRNN}
     options: dict[str, Any] = {}
@@ -76,7 +76,7 @@ class Stepwise(nn.Module):
         self.layer = layer
         self.bidirectional, self.output_size = layer.bidirectional, layer.output_size
         self.names: list[tuple[str, ...]] = []  # of what the stages see as parameters
-        for row, suffix in enumerate(layer._suffixes):
+        for row, suffix in enumerate(layer._weights):
             cell = layer._wrapped[row // layer.num_directions]
             given = {name: getattr(layer, name + suffix) for name in cell.parameter_shapes()}
             prepared = cell.prepare(given)
@@ -86,7 +86,7 @@ class Stepwise(nn.Module):
                     self.register_buffer(f"{name}{suffix}", value.detach().clone())
 
     def _fixed(self, row: int) -> dict[str, Tensor]:
-        keys = {name: name + self.layer._suffixes[row] for name in self.names[row]}
+        keys = {name: name + self.layer._weights[row] for name in self.names[row]}
         return {name: getattr(self if key in self._buffers else self.layer, key) for name, key in keys.items()}
 
     def forward(self, input: Tensor, hx: Any = None, lengths: Tensor | None = None) -> tuple[Tensor, Any]:

@@ -50,7 +50,7 @@ def test_torch_export_takes_any_number_of_steps(finished):
     kept = {"artifacts.json": ""}
     program = torch.export.load(io.BytesIO((run / "model.pt2").read_bytes()), extra_files=kept).module()
     x_BTI = torch.randn(4, 9, 8)
-    torch.testing.assert_close(program(x_BTI), load_trained(run).model(x_BTI))
+    torch.testing.assert_close(program(inputs=x_BTI), load_trained(run).model(x_BTI))
     assert json.loads(kept["artifacts.json"]) == {}
 
 
@@ -99,6 +99,7 @@ def test_lengths_are_refused_where_every_step_answers(tagged, tmp_path):
 
 
 def test_the_example_of_ids_is_in_the_vocabulary():
-    ids, lengths = module.example(DataSpec("tagging", 1, 2, vocabulary=7), 3, 50, lengths=True)
-    assert set(ids.flatten().tolist()) == set(range(1, 7))
-    assert lengths.tolist() == [50, 49, 48]
+    given = module.example(DataSpec("tagging", 1, 2, vocabulary=7, side_size=2), 3, 50, lengths=True)
+    assert set(given["inputs"].flatten().tolist()) == set(range(1, 7))
+    assert given["lengths"].tolist() == [50, 49, 48]
+    assert given["side"].shape == (3, 2)

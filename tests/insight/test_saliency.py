@@ -10,7 +10,7 @@ from torch import nn
 
 from rnnbench.cells import GRU
 from rnnbench.cli import main
-from rnnbench.data.spec import DataSpec
+from rnnbench.data.spec import Batch, DataSpec
 from rnnbench.errors import UserError
 from rnnbench.insight.heat import COLUMNS, wrapped
 from rnnbench.insight.saliency import attribute, integrated
@@ -18,6 +18,10 @@ from rnnbench.layers import Recurrent
 from rnnbench.models import Embedding, SequenceModel
 from rnnbench.tasks import Classification, Regression
 from rnnbench.training.predict import load_trained
+
+
+def one(inputs_TI):
+    return Batch(inputs_TI[None], inputs_TI[None])
 
 
 def run_of(model, spec, task, **artifacts):
@@ -41,11 +45,11 @@ class Leaky(nn.Module):
 def test_shares_of_a_linear_network_are_its_weights_times_the_input():
     model = SequenceModel(Leaky(), 1, "last")
     x_TI = torch.randn(5, 2)
-    found = attribute(run_of(model, DataSpec("regression", 2, 1), Regression("regression")), x_TI)
+    found = attribute(run_of(model, DataSpec("regression", 2, 1), Regression("regression")), one(x_TI))
     weight = float(model.head.weight.detach()) * 0.5 ** torch.arange(4, -1, -1.0)[:, None]
     np.testing.assert_allclose(found.shares_TV, weight * x_TI, rtol=1e-4, atol=1e-6)
     assert found.names == ("input 1", "input 2")
-    gradient = attribute(run_of(model, DataSpec("regression", 2, 1), Regression("regression")), x_TI, "gradient")
+    gradient = attribute(run_of(model, DataSpec("regression", 2, 1), Regression("regression")), one(x_TI), "gradient")
     np.testing.assert_allclose(gradient.shares_TV, weight.abs().expand(-1, 2), rtol=1e-4)
     assert gradient.gap is None
 
@@ -57,11 +61,11 @@ def test_shares_of_a_gru_sum_to_the_change_of_the_score_of_the_class():
     x_TI = 3 * torch.randn(9, 2)
     scores, zero = (model(x[None])[0].detach() for x in (x_TI, torch.zeros_like(x_TI)))
     for target, chosen in ((None, int(scores.argmax())), ("2", 2)):
-        found = attribute(run, x_TI, target=target)
+        found = attribute(run, one(x_TI), target=target)
         assert found.score == pytest.approx(float(scores[chosen]), abs=1e-5)
         assert found.shares_TV.sum() == pytest.approx(float(scores[chosen] - zero[chosen]), abs=2e-3)
     with pytest.raises(UserError, match="--target 7: choose one of 0, 1, 2"):
-        attribute(run, x_TI, target="7")
+        attribute(run, one(x_TI), target="7")
 
 
 def test_a_path_with_a_sharp_bend_is_looked_at_more_closely():
@@ -79,13 +83,13 @@ def test_shares_of_tokens_sum_to_the_change_from_padding(loss):
     model = SequenceModel(Recurrent(GRU, 4, 6, batch_first=True), outputs, "mean", Embedding(spec, 4))
     run = run_of(model, spec, Classification(loss=loss), words=["a", "b", "c", "d"], labels=["bad", "good"])
     ids_TI = torch.tensor([[2], [5], [1], [3]])
-    found = attribute(run, ids_TI, target="bad")
+    found = attribute(run, one(ids_TI), target="bad")
     score, padding = (model(ids[None])[0, 0].detach() * (1 if outputs == 2 else -1) for ids in (ids_TI, 0 * ids_TI))
     assert found.shares_TV.sum() == pytest.approx(float(score - padding), abs=1e-3)
     assert found.names == ("a", "d", "<unknown>", "b")
     assert found.title.startswith("score of 'bad'")
     assert model.encoder is not None  # as it was
-    assert attribute(run, ids_TI, "gradient", tokens=["A", "D", "E", "B"]).names == ("A", "D", "E", "B")
+    assert attribute(run, one(ids_TI), "gradient", tokens=["A", "D", "E", "B"]).names == ("A", "D", "E", "B")
 
 
 def test_lines_end_where_they_are_full_and_where_the_text_ends_them():
@@ -140,7 +144,7 @@ def test_a_language_model_is_asked_for_its_next_token(finished, tmp_path, capsys
     assert "score of next '" in capsys.readouterr().out
     trained = load_trained(run)
     ids = trained.dataset.begin("once upon", trained.artifacts)
-    found = attribute(trained, ids[:, None])
+    found = attribute(trained, one(ids[:, None]))
     assert found.names == ("\n", *"once upon")
     assert found.score == pytest.approx(float(trained.model(ids[None, :, None]).detach()[0, -1].max()), abs=1e-5)
 
@@ -152,8 +156,8 @@ def test_mistakes_are_one_line(finished, tagged, tmp_path, capsys):
     sentences = str(finished("model=gru", "dataset=sentences"))
     walk = str(finished("model=gru", "dataset=price_walk", "dataset.window=6"))
     for arguments, message in (
-        ([digits, "--saliency", "a text"], "has no form in which an input could be given"),
-        ([chain, "--saliency", "a text"], "a chain of tags is chosen as a whole"),
+        ([digits, "--saliency", "a text"], "a text"),
+        ([chain, "--saliency", "a text"], "--saliency: entities on conll is answered by a whole sequence"),
         ([sentences, "--saliency", "fine", "--target", "great"], "--target great: choose one of negative, positive"),
         ([walk, "--saliency", "--target", "up"], "--target up: forecasting has no classes"),
         ([str(tmp_path), "--saliency"], "not the directory of a finished run"),

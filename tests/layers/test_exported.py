@@ -67,7 +67,7 @@ def test_what_torch_nn_does_not_compute_has_no_twin_there():
             {"num_layers": 2, "bidirectional": True, "connection": "highway", "zoneout": {"h": 0.1, "c": 0.5}},
         ),
         (partial(cells.GRU, reset="before"), {"learned_state": True, "layer_norm": True}),
-        (cells.ExpRNN, {"variational_dropout": 0.3, "bidirectional": True}),
+        (cells.ExpRNN, {"variational_dropout": 0.3, "num_layers": 3, "share_layers": True}),
         (cells.LRU, {}),
     ],
 )
