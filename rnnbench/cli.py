@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rnnbench.errors import UserError
-from rnnbench.parsers import build_parser, search_parser
+from rnnbench.parsers import build_parser, lr_find_parser, search_parser
 
 if TYPE_CHECKING:
     from rnnbench.training.command import Outcome
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 1 when a job failed, 2 for a mistake of the user, 130 when stopped."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        own = {"train": _train, "search": _search}.get("".join(arguments[:1]))
+        own = {"train": _train, "search": _search, "lr-find": _lr_find}.get("".join(arguments[:1]))
         code = own(arguments[1:]) if own else _other(arguments)
         sys.stdout.flush()
         return code
@@ -73,6 +73,16 @@ def _search(arguments: list[str]) -> int:
     from rnnbench.training.search import main as search
 
     return _concluded(search(arguments, parser))
+
+
+def _lr_find(arguments: list[str]) -> int:
+    parser = lr_find_parser()
+    if {"-h", "--help"} & set(arguments):
+        parser.print_help()
+        return 0
+    from rnnbench.training.lr_find import main as lr_find
+
+    return lr_find(arguments, parser)
 
 
 def _concluded(outcome: Outcome) -> int:
@@ -168,14 +178,36 @@ def _generate(args: argparse.Namespace) -> int:
 
 
 def _inspect(args: argparse.Namespace) -> int:
+    from rnnbench.insight.saliency import saliency
     from rnnbench.insight.time import inspect
     from rnnbench.training.predict import load_trained
 
-    runs = [(run.resolve().name.rpartition("-")[0], load_trained(run, args.module)) for run in args.runs]
-    for label, flow in inspect(runs, args.sequences, args.out).items():
-        known = flow[~(flow != flow)]
-        print(f"{label:<32} gradient {len(known) - 1} steps back: {known[-1]:.3g} of that at the last step")
-    print(f"picture:     {args.out}")
+    runs = [(run.resolve().name.rpartition("-")[0], run, load_trained(run, args.module)) for run in args.runs]
+    out = args.out or Path("inspect.png" if args.saliency is None else "saliency.png")
+    if args.saliency is not None:
+        for line in saliency(runs, args.saliency, args.method, args.target, args.sequences or 4, out):
+            print(line)
+    else:
+        for label, flow in inspect([(label, run) for label, _, run in runs], args.sequences or 32, out).items():
+            known = flow[~(flow != flow)]
+            print(f"{label:<32} gradient {len(known) - 1} steps back: {known[-1]:.3g} of that at the last step")
+    print(f"picture:     {out}")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from rnnbench.deploy.export import main as export
+    from rnnbench.training.predict import load_trained
+
+    print("\n".join(export(load_trained(args.run, args.module), args.run, args.to, args.output, args.lengths)))
+    return 0
+
+
+def _shrink(args: argparse.Namespace) -> int:
+    from rnnbench.deploy.shrink import main as shrink
+    from rnnbench.training.predict import load_trained
+
+    print("\n".join(shrink(load_trained(args.run, args.module), args.run, args.int8, args.prune, args.together)))
     return 0
 
 
@@ -256,7 +288,7 @@ def _papers(args: argparse.Namespace) -> int:
 
 
 def _completion(args: argparse.Namespace) -> int:
-    print(COMPLETION % " ".join(sorted(["train", "search", *_COMMANDS])))
+    print(COMPLETION % " ".join(sorted(["train", "search", "lr-find", *_COMMANDS])))
     return 0
 
 
@@ -267,6 +299,8 @@ _COMMANDS = {
     "predict": _predict,
     "generate": _generate,
     "inspect": _inspect,
+    "export": _export,
+    "shrink": _shrink,
     "data": _data,
     "cells": _cells,
     "check-cell": _check_cell,

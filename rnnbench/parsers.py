@@ -25,6 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("train", add_help=False, help="train one run, or with -m a sweep: model=gru dataset=jsb seed=3")
     commands.add_parser("search", add_help=False, help="draw configurations by Optuna: 'optimizer.lr=interval(0,1)'")
+    commands.add_parser("lr-find", add_help=False, help="a learning rate from a short training: model=gru dataset=jsb")
     _of_records(commands)
     _of_trained_runs(commands)
     _of_data_and_code(commands)
@@ -41,6 +42,19 @@ def search_parser() -> argparse.ArgumentParser:
     parser.add_argument("--trials", type=count, default=20, help="how many in all, over all launches (default: 20)")
     parser.add_argument("--sampler", choices=("tpe", "random"), default="tpe")
     parser.add_argument("--prune", action="store_true", help="stop trials that fall behind the median on validation")
+    parser.add_argument("--config-dir", type=Path, help="your own configurations, as for `train`")
+    return parser
+
+
+def lr_find_parser() -> argparse.ArgumentParser:
+    """Of ``rnnbench lr-find``, likewise."""
+    text = "Train with a growing learning rate; name the one where the loss falls fastest. No run is made."
+    parser = Parser(prog="rnnbench lr-find", description=text)
+    parser.add_argument("overrides", nargs="*", help="as for `train`: model=gru dataset=jsb ...")
+    parser.add_argument("--min-lr", type=float, default=1e-6, help="where the test begins (default: 1e-6)")
+    parser.add_argument("--max-lr", type=float, default=1.0, help="where it ends (default: 1)")
+    parser.add_argument("--steps", type=count, default=100, help="of training (default: 100)")
+    parser.add_argument("--out", type=Path, default=Path("lr_find.png"), help="the picture (default: lr_find.png)")
     parser.add_argument("--config-dir", type=Path, help="your own configurations, as for `train`")
     return parser
 
@@ -81,11 +95,40 @@ def _of_trained_runs(commands: Any) -> None:
     )
     generate.add_argument("--seed", type=int, default=0)
     generate.add_argument("--module", action="append", default=[], help="a module of yours that the run may import")
-    look = commands.add_parser("inspect", help="gradients back through time and gates of trained runs, as a picture")
+    look = commands.add_parser(
+        "inspect", help="gradients through time, gates, or what answers rest on, of trained runs, as a picture"
+    )
     look.add_argument("runs", nargs="+", type=Path, help="directories of finished runs")
-    look.add_argument("--sequences", type=count, default=32, help="of validation, that gradients are averaged over")
-    look.add_argument("--out", type=Path, default=Path("inspect.png"), help="the picture (default: inspect.png)")
+    look.add_argument(
+        "--saliency",
+        nargs="?",
+        const="",
+        metavar="INPUT",
+        help="what the answer to an input rests on, as `predict` takes it; without one: to sequences of validation",
+    )
+    look.add_argument(
+        "--method", default="integrated", choices=("integrated", "gradient"), help="of --saliency: integrated gradients"
+    )
+    look.add_argument("--target", help="of --saliency: a class by its name (default: the likeliest)")
+    look.add_argument("--sequences", type=count, help="that are looked at (default: 32; with --saliency 4)")
+    look.add_argument("--out", type=Path, help="the picture (default: inspect.png, or saliency.png)")
     look.add_argument("--module", action="append", default=[], help="a module of yours that the runs may import")
+    _of_deployment(commands)
+
+
+def _of_deployment(commands: Any) -> None:
+    export = commands.add_parser("export", help="a trained run as one file for other programs, checked")
+    export.add_argument("run", type=Path, help="the directory of a finished run")
+    export.add_argument("--to", required=True, choices=("onnx", "torch_export"), help="the kind of file")
+    export.add_argument("--output", type=Path, help="the file (default: model.onnx or model.pt2 in the run)")
+    export.add_argument("--lengths", action="store_true", help="take the steps of each sequence, for padded batches")
+    export.add_argument("--module", action="append", default=[], help="a module of yours that the run may import")
+    shrink = commands.add_parser("shrink", help="size, time and metrics of a trained run in int8 or pruned")
+    shrink.add_argument("run", type=Path, help="the directory of a finished run")
+    shrink.add_argument("--int8", action="store_true", help="8 bits a weight (default: this, and --prune 0.5,0.8,0.9)")
+    shrink.add_argument("--prune", type=shares, default=(), metavar="SHARES", help="of the least weights, as 0.5,0.8")
+    shrink.add_argument("--global", action="store_true", dest="together", help="the least of all matrices, not of each")
+    shrink.add_argument("--module", action="append", default=[], help="a module of yours that the run may import")
 
 
 def _of_data_and_code(commands: Any) -> None:
@@ -129,3 +172,14 @@ def count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
     return number
+
+
+def shares(text: str) -> tuple[float, ...]:
+    """Numbers above 0 and below 1, apart by commas."""
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(0 < number < 1 for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is not numbers between 0 and 1, apart by commas")
+    return numbers

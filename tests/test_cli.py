@@ -26,6 +26,8 @@ COMMANDS = [
     "compare",
     "predict",
     "inspect",
+    "export",
+    "shrink",
     "generate",
     "data",
     "cells",
@@ -35,6 +37,7 @@ COMMANDS = [
     "papers",
     "completion",
     "search",
+    "lr-find",
 ]
 HEAVY = ("torch", "lightning", "hydra", "pandas", "matplotlib", "tensorboard", "sklearn")
 
@@ -273,7 +276,7 @@ def test_bash_completes_commands_and_hydra_overrides():
 def test_every_command_has_help():
     parser = build_parser()
     for name in COMMANDS[1:]:
-        if name not in ("bench", "search"):
+        if name not in ("bench", "search", "lr-find"):
             with pytest.raises(SystemExit) as end:
                 parser.parse_args([name, "--help"])
             assert end.value.code == 0

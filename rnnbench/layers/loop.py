@@ -95,9 +95,9 @@ def _resize(
 
 def leading(stages: tuple[Stage, ...], params: Params, data_NI: Tensor, batch_sizes: Sequence[int]) -> list[_Leading]:
     """For every stage the function that yields its share and product, with all that is fixed done before."""
-    shares = iter(_shares(stages, params, data_NI))
+    rows = iter(shares(stages, params, data_NI))
     return [
-        _stage_leading(stage, params, _steps(next(shares), batch_sizes) if stage.share else None, stage.product)
+        stage_leading(stage, params, _steps(next(rows), batch_sizes) if stage.share else None, stage.product)
         for stage in stages
     ]
 
@@ -107,12 +107,12 @@ def _steps(rows_NG: Tensor, batch_sizes: Sequence[int]) -> Sequence[Tensor]:
     return rows_NG.split(batch_sizes) if len(batch_sizes) > 1 else (rows_NG,)
 
 
-def _shares(stages: tuple[Stage, ...], params: Params, data_NI: Tensor) -> Sequence[Tensor]:
-    """The input's share of all steps, ``(N, G)`` for each stage that has one, from one product."""
+def shares(stages: tuple[Stage, ...], params: Params, data_NI: Tensor) -> Sequence[Tensor]:
+    """The input's share of all steps, ``(..., G)`` for each stage that has one, from one product."""
     sharing = [stage for stage in stages if stage.share]
     if not sharing:
         return ()
-    biases = [bias for stage in sharing if (bias := _share_bias(stage, params)) is not None]
+    biases = [bias for bias in [_share_bias(stage, params) for stage in sharing] if bias is not None]
     bias_G = None if not biases else biases[0] if len(biases) == 1 else torch.cat(biases)
     share_NG = F.linear(data_NI, params["weight_ih"], bias_G)
     sizes = [stop - start for start, stop in (stage.share for stage in sharing if stage.share)]
@@ -128,12 +128,13 @@ def _share_bias(stage: Stage, params: Params) -> Tensor | None:
     return other if bias is None else bias + other
 
 
-def _stage_leading(stage: Stage, params: Params, share: Sequence[Tensor] | None, product: Product | None) -> _Leading:
+def stage_leading(stage: Stage, params: Params, share: Sequence[Tensor] | None, product: Product | None) -> _Leading:
+    """For one stage the function that yields its ``share``, given for every step, and its ``product``."""
     if product is None:
         return (lambda t, values: (share[t],)) if share is not None else (lambda t, values: ())
     value = product.value
     if product.detach:
-        inner = _stage_leading(stage, params, share, replace(product, detach=False))
+        inner = stage_leading(stage, params, share, replace(product, detach=False))
         return lambda t, values: inner(t, {value: values[value].detach()})
     weight = _rows(params[product.weight], product.rows).t()
     addmm, mm = torch.addmm, torch.mm

@@ -80,10 +80,11 @@ def write_scalars(folder: str | os.PathLike[str], scalars: Mapping[str, Points])
 
 
 def write_image(folder: str | os.PathLike[str], tag: str, png: bytes, size: tuple[int, int], step: int = 0) -> None:
-    """Write a picture of ``size`` (width, height), in place of those this function wrote there before."""
-    _remove(folder, ".image")
+    """Write a picture of ``size`` (width, height), in place of that of this ``tag`` which was written there before."""
+    suffix = f".{tag.replace('/', '-')}.image"
+    _remove(folder, suffix)
     image = {"width": size[0], "height": size[1], "colorspace": 4, "encoded_image_string": png}  # 4: RGBA
-    with EventFile(folder, ".image") as events:
+    with EventFile(folder, suffix) as events:
         events.add([{"tag": tag, "image": image}], step)
 
 

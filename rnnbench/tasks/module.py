@@ -338,7 +338,7 @@ def evaluate(module: SequenceModule, batches: Iterable[Batch], given: Tensor | N
     module.eval()
     metrics = module.task.metrics(module.spec).to(module.device)
     loss_sum, count, seen, state = 0.0, 0, 0, None
-    weights = next(module.parameters())
+    weights = next(module.parameters(), module.loss_sum)  # one in integers has no parameters
     if weights.dtype is torch.float64:
         metrics.set_dtype(torch.float64)
     for batch in batches:

@@ -202,7 +202,7 @@ def assemble(
     kept = {"spec": dataclasses.asdict(plan.dataset.spec), "dataset": plan.dataset.artifacts()}
     plan.task.bind(kept["dataset"])
     module = build_module(plan)
-    if (coverage := _read_vectors(plan, module, kept["dataset"])) is not None:
+    if (coverage := read_vectors(plan, module, kept["dataset"])) is not None:
         kept["encoder"] = {"coverage": coverage}
     write_json(directory.path / ARTIFACTS, kept)
     selection = _selection(plan, directory, stop)
@@ -258,12 +258,12 @@ def _extend_shorter_run(plan: Plan, directory: RunDirectory) -> None:
             os.replace(temporary, directory.checkpoints / name)
 
 
-def build_module(plan: Plan) -> SequenceModule:
+def build_module(plan: Plan, kind: type[SequenceModule] = SequenceModule) -> SequenceModule:
     """The module of a run, with the weights that it starts from."""
     trainer = plan.config["trainer"]
     spec, seed = plan.dataset.spec, plan.job.seed
     model = build_model(plan.backbone, spec, plan.task, [derive(seed, "init", part) for part in PARTS])
-    module = SequenceModule(
+    module = kind(
         model,
         plan.task,
         spec,
@@ -289,7 +289,7 @@ def build_module(plan: Plan) -> SequenceModule:
     return module
 
 
-def _read_vectors(plan: Plan, module: SequenceModule, artifacts: dict[str, Any]) -> float | None:
+def read_vectors(plan: Plan, module: SequenceModule, artifacts: dict[str, Any]) -> float | None:
     """Start an encoder from its file of word vectors, if it has one; the share of the vocabulary found there."""
     encoder = module.model.encoder
     if (path := getattr(encoder, "file", None)) is None:

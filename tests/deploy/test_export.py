@@ -1,0 +1,105 @@
+"""Exported files answer as PyTorch does; what cannot be exported is one line."""
+
+import io
+import json
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from rnnbench.cli import main
+from rnnbench.data.spec import DataSpec
+from rnnbench.deploy import export as module
+from rnnbench.errors import UserError
+from rnnbench.training.predict import load_trained
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+
+def answer(path, **inputs):
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (outputs,) = session.run(["outputs"], {name: value.numpy() for name, value in inputs.items()})
+    return torch.from_numpy(outputs)
+
+
+@torch.no_grad()
+def test_onnx_has_the_operator_of_an_lstm_and_its_numbers(finished, capsys):
+    run = finished("model=lstm", "dataset=digits")
+    capsys.readouterr()
+    assert main(["export", str(run), "--to", "onnx"]) == 0
+    said = capsys.readouterr().out
+    assert "lstm on digits: inputs (batch, time, 8) -> outputs" in said
+    assert f"file:        {run / 'model.onnx'}" in said
+    state = torch.load(run / "checkpoints" / "selected.ckpt", weights_only=True)["state_dict"]
+    lstm, head = nn.LSTM(8, 5, batch_first=True), nn.Linear(5, 10)
+    lstm.load_state_dict({k.removeprefix("model.backbone."): v for k, v in state.items() if "backbone" in k})
+    head.load_state_dict({k.removeprefix("model.head."): v for k, v in state.items() if "head" in k})
+    x_BTI = torch.randn(3, 13, 8)
+    torch.testing.assert_close(answer(run / "model.onnx", inputs=x_BTI), head(lstm(x_BTI)[0][:, -1]))
+    file = onnx.load(run / "model.onnx")
+    assert "LSTM" in {node.op_type for node in file.graph.node}
+    assert {entry.key: json.loads(entry.value) for entry in file.metadata_props if entry.key == "artifacts.json"}
+
+
+@torch.no_grad()
+def test_torch_export_takes_any_number_of_steps(finished):
+    run = finished("model=torch_lstm", "dataset=digits")
+    assert main(["export", str(run), "--to", "torch_export"]) == 0
+    kept = {"artifacts.json": ""}
+    program = torch.export.load(io.BytesIO((run / "model.pt2").read_bytes()), extra_files=kept).module()
+    x_BTI = torch.randn(4, 9, 8)
+    torch.testing.assert_close(program(inputs=x_BTI), load_trained(run).model(x_BTI))
+    assert json.loads(kept["artifacts.json"]) == {}
+
+
+@torch.no_grad()
+def test_a_cell_that_onnx_does_not_know_is_a_scan_and_with_lengths_padding_takes_no_part(finished, tmp_path):
+    trained = load_trained(finished("model=mgu", "dataset=sentences", "task.pooling=mean"))
+    path = module.export(trained, "onnx", tmp_path / "new" / "x.onnx", lengths=True).path
+    assert "Scan" in {node.op_type for node in onnx.load(path).graph.node}
+    ids_BTI = torch.randint(2, trained.spec.vocabulary, (2, 6, 1))
+    found = answer(path, inputs=ids_BTI, lengths=torch.tensor([6, 4]))
+    alone = [trained.model(ids_BTI[:1]), trained.model(ids_BTI[1:, :4])]
+    torch.testing.assert_close(found, torch.cat(alone))
+
+
+def test_a_file_that_answers_otherwise_is_not_kept(finished, tmp_path, monkeypatch):
+    trained = load_trained(finished("model=torch_lstm", "dataset=digits"))
+    monkeypatch.setattr(module, "Stepwise", lambda layer: nn.LSTM(8, 5, batch_first=True))
+    with pytest.raises(UserError, match=r"torch_lstm on digits: .*(off by|no export)"):
+        module.export(trained, "torch_export", tmp_path / "x.pt2")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mistakes_are_one_line(finished, tagged, tmp_path, monkeypatch, capsys):
+    both = str(finished("model=gru", "dataset=sentences", "model.bidirectional=true"))
+    chain = str(tagged("task/composition=crf"))
+    for arguments, message in (
+        ([str(tmp_path), "--to", "onnx"], "not the directory of a finished run"),
+        ([str(tmp_path / "no"), "--to", "onnx"], "no such folder"),
+        ([both, "--to", "onnx", "--lengths"], "--lengths: gru on sentences reads backwards too"),
+        ([chain, "--to", "onnx"], "gru on conll: no export of a chain of tags"),
+        ([both, "--to", "tflite"], "invalid choice: 'tflite'"),
+        ([both], "the following arguments are required: --to"),
+    ):
+        capsys.readouterr()
+        assert main(["export", *arguments]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert main(["export", both, "--to", "onnx"]) == 2
+    assert "pip install 'rnnbench[export]'" in capsys.readouterr().err
+
+
+def test_lengths_are_refused_where_every_step_answers(tagged, tmp_path):
+    with pytest.raises(UserError, match="--lengths: gru on conll answers at every step"):
+        module.export(load_trained(tagged()), "torch_export", tmp_path / "x.pt2", lengths=True)
+
+
+def test_the_example_of_ids_is_in_the_vocabulary():
+    given = module.example(DataSpec("tagging", 1, 2, vocabulary=7, side_size=2), 3, 50, lengths=True)
+    assert set(given["inputs"].flatten().tolist()) == set(range(1, 7))
+    assert given["lengths"].tolist() == [50, 49, 48]
+    assert given["side"].shape == (3, 2)
