@@ -306,9 +306,9 @@ def test_mistake_in_the_key_is_one_line(command, capsys):
 @pytest.mark.parametrize("model", ["gru", "lstm"])
 def test_200_steps_of_adding(runs, model):
     composer = Composer()
-    members = [
+    members = [  # of rates at which training does not blow up the last digit: 0.3 makes 1e-7 of it in 50 steps
         (f"seed={i}", f"optimizer.lr={lr}", f"trainer.clip_norm={clip}", f"trainer.patience={patience}")
-        for i, (lr, clip, patience) in enumerate([(0.01, 1, "null"), (0.003, 0.1, 1), (0.3, 5, 1), (0.001, "null", 2)])
+        for i, (lr, clip, patience) in enumerate([(0.01, 1, "null"), (0.003, 0.1, 1), (0.03, 5, 1), (0.001, "null", 2)])
     ]
     common = ("dataset=adding", "dataset.length=30", "dataset.train_size=1000", "dataset.batch_size=20")
     common += (f"model={model}", "model.hidden_size=12", "trainer.precision=64", "trainer.max_epochs=4")
