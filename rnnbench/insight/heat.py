@@ -46,7 +46,8 @@ def draw(panels: Sequence[tuple[str, Attribution]], method: str) -> tuple[bytes,
             _images(part, found, colours)
     held = io.BytesIO()
     figure.savefig(held, format="png", dpi=DPI)
-    return held.getvalue(), tuple(figure.canvas.get_width_height())
+    width, height = figure.canvas.get_width_height()
+    return held.getvalue(), (width, height)
 
 
 def wrapped(tokens: Sequence[str]) -> list[list[tuple[int, int, str]]]:

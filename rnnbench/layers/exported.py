@@ -23,7 +23,7 @@ def own_twin(backbone: nn.Module) -> Recurrent | None:
     """``backbone``, or the layer of ours that computes what one of ``torch.nn`` does; None of anything else."""
     if isinstance(backbone, Recurrent):
         return backbone
-    kinds: dict[type, type[Recurrent]] = {TorchLSTM: LSTM, TorchGRU: GRU, TorchRNN: RNN}
+    kinds: dict[type, Any] = {TorchLSTM: LSTM, TorchGRU: GRU, TorchRNN: RNN}
     if type(backbone) not in kinds:
         return None
     layer: Any = backbone
@@ -42,7 +42,8 @@ def torch_twin(layer: Recurrent) -> nn.Module | None:
     """The layer of ``torch.nn`` that computes what ``layer`` does when it is not training; None where there is none."""
     if layer.connection or layer.learned_state or layer.layer_norm or layer.share_layers or any(layer.zoneout.values()):
         return None
-    cell, kinds = layer.cells[0], {cells.LSTM: TorchLSTM, cells.GRU: TorchGRU, cells.RNN: TorchRNN}
+    cell = layer.cells[0]
+    kinds: dict[type, Any] = {cells.LSTM: TorchLSTM, cells.GRU: TorchGRU, cells.RNN: TorchRNN}
     options: dict[str, Any] = {}
     if isinstance(cell, cells.LSTM):
         options = {"proj_size": cell.proj_size}
