@@ -37,7 +37,7 @@ KEYWORD = "Description"  # of the PNG chunk that holds the sum
 def drawn(paper: Paper, runs: Sequence[Run]) -> dict[str, str]:
     """File name to description of each picture that ``runs`` are enough for."""
     panels = _panels(paper, runs)
-    possible = {CURVES: bool(_with_curves(panels)), COST: bool(panels)}
+    possible = {CURVES: bool(_with_curves(panels)), COST: bool(_tested(panels))}
     return {name: text for name, text in TEXTS.items() if possible[name]}
 
 
@@ -97,7 +97,7 @@ def _sum(name: str, paper: Paper, runs: Sequence[Run]) -> str:
         for run in members:
             record: Mapping[str, Any] = run.record or {}
             own = [table.metric, col, run.job.model, run.job.seed, record["seconds"]]
-            own.append(record["series"] if name == CURVES else run.metric(_split(table), table.metric))
+            own.append(record["series"] if name == CURVES else run.metric("test", table.metric))
             shown.append([*own, record["steps"] if name == CURVES else None])
     return hashlib.sha256(json.dumps([name, shown], sort_keys=True).encode()).hexdigest()[:16]
 
@@ -110,18 +110,18 @@ def _panels(paper: Paper, runs: Sequence[Run]) -> list[Panel]:
     return [panel for panel in found if panel[2]]
 
 
-def _split(table: PaperTable) -> str:
-    """The part of the data that its picture is of."""
-    return "test" if "test" in table.splits else table.splits[0]
-
-
 def _with_series(panel: Panel) -> list[Run]:
     return [run for run in panel[2] if run.record and run.record["series"].get("step")]
 
 
 def _with_curves(panels: Sequence[Panel]) -> list[Panel]:
     """Those with curves of runs that were told the same."""
-    return [panel for panel in panels if _with_series(panel) and panel[0].trials is None]
+    return [panel for panel in _tested(panels) if _with_series(panel) and panel[0].trials is None]
+
+
+def _tested(panels: Sequence[Panel]) -> list[Panel]:
+    """Those of tables that show what is measured on test data, not how long runs took that each end on their own."""
+    return [panel for panel in panels if "test" in panel[0].splits]
 
 
 def _labels(panels: Sequence[Panel]) -> Looks:
@@ -141,26 +141,27 @@ def _draw_all_curves(panels: Sequence[Panel], path: Path, digest: str) -> None:
 
 
 def _draw_cost(panels: Sequence[Panel], path: Path, digest: str) -> None:
-    figure = canvas(1.0 + 4.0 * len(panels), 3.6)
-    looks = _labels(panels)
-    for axis, (table, col, members) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
-        values = [_point(axis, row, members, table, looks[row][0]) for row in table.rows]
+    shown, looks = _tested(panels), _labels(panels)
+    figure = canvas(1.0 + 4.0 * len(shown), 3.6)
+    for axis, (table, col, members) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown):
+        values = [_point(axis, row, members, table.metric, looks[row][0]) for row in table.rows]
         known = [value for value in values if value is not None]
         if known and min(known) > 0 and max(known) / min(known) > 10**1.5:
             axis.set_yscale("log")
         log_ticks(axis)
         axis.set_title(col)
         axis.set_xlabel("seconds of a run")
-        axis.set_ylabel(f"{_split(table)} {table.metric}")
+        axis.set_ylabel(f"test {table.metric}")
         axis.grid(alpha=0.25)
         axis.legend(fontsize="small")
     save(figure, path, digest)
 
 
-def _point(axis: Axes, row: str, members: Sequence[Run], table: PaperTable, colour: str) -> float | None:
+def _point(axis: Axes, row: str, members: Sequence[Run], metric: str, colour: str) -> float | None:
     """One model: seconds and value, with the interval; returns the value."""
-    values = [(run, run.metric(_split(table), table.metric)) for run in members if run.job.model == row]
-    own = [(run, value) for run, value in values if value is not None]
+    own = [
+        (run, value) for run in members if run.job.model == row and (value := run.metric("test", metric)) is not None
+    ]
     if not own:
         return None
     interval = mean_interval([value for _, value in own])
