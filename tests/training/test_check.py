@@ -73,6 +73,7 @@ MISTAKES = {
     "debug.limit_batches=0": "debug.limit_batches=0: must be at least 1",
     "budget=params_foo": "budget=params_foo: no such option",
     "budget=params_3": "budget.params=3: no hidden size comes within 2%",
+    "budget=params_1k model.hidden_size=3": "model.hidden_size and budget.params=1000 exclude each other",
     "budget=params_1k init_from=somewhere": "budget.params and init_from exclude each other",
     "init_from=nowhere": "init_from=nowhere: not the directory of a finished run",
     "experiment=nope": "experiment=nope: no such option",
@@ -86,7 +87,8 @@ MISTAKES = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_one_line_and_exit_code_2(mistake, command, runs, capsys):
-    first = [] if mistake.startswith(("model=", "~model")) else ["model=gru", "model.hidden_size=3"]
+    first = [] if mistake.startswith(("model=", "~model")) else ["model=gru"]
+    first += ["model.hidden_size=3"] if first and not mistake.startswith("budget=") else []
     data = [] if "dataset=" in mistake else ["dataset=toy"]
     assert command(*first, *data, *mistake.split(" ")) == 2
     out, err = capsys.readouterr()
