@@ -1,6 +1,6 @@
 import pytest
 
-from rnnbench.training.compose import Composer, any_budget, packaged, plain
+from rnnbench.training.compose import Composer, any_budget, plain
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,3 @@ def test_a_users_folder_comes_first(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "gru.yaml").write_text("name: mine\n_target_: rnnbench.layers.TorchGRU\nhidden_size: 5\n")
     assert Composer(tmp_path).one(["model=gru"]).model.name == "mine"
-
-
-@pytest.mark.parametrize("group", sorted(p.name for p in packaged("conf").iterdir() if p.is_dir()))
-def test_every_option_composes(group, runs):
-    for path in (packaged("conf") / group).glob("[!_]*.yaml"):
-        plain(runs.composer.one([f"{group}={path.stem}"]))

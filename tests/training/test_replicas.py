@@ -174,7 +174,7 @@ def test_one_that_diverges_disturbs_no_other(runs):
     assert_equal(ours, one_by_one(runs, members))
 
 
-@pytest.mark.parametrize("n", [3, 5, 8, 11])
+@pytest.mark.parametrize("n", [3, 8, *(pytest.param(n, marks=pytest.mark.slow) for n in (5, 11))])
 def test_interrupted_group_goes_on_together_or_alone(runs, n):
     members = (["seed=0", "trainer.weight_noise=0.1"], ["seed=1", "optimizer.lr=0.1"])
     whole = one_by_one(runs, members)
