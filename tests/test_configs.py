@@ -111,9 +111,9 @@ def _folder(tmp_path, monkeypatch):
     (tmp_path / "prices.csv").write_text("price\n" + "\n".join(str(i % 7 + i / 50) for i in range(200)))
 
 
-OF_A_MINUTE = {("dataset", "imdb")}  # 50,000 texts
+LONG = {("dataset", "imdb"), ("dataset", "wikitext2"), ("dataset", "multi30k")}  # that take long to read
 TRIED = [
-    pytest.param(option, marks=pytest.mark.slow if option in OF_A_MINUTE else (), id=ids(option))
+    pytest.param(option, marks=pytest.mark.slow if option in LONG else (), id=ids(option))
     for option in OPTIONS
     if option[1] not in DEVICES and option[0] != "experiment"
 ]
