@@ -183,7 +183,7 @@ def test_two_spellings_of_one_run_are_one_job(runs, command, capsys):
     [
         ((), signal.SIGTERM),
         pytest.param((), signal.SIGINT, marks=pytest.mark.slow),
-        pytest.param(JOBLIB, signal.SIGTERM, marks=pytest.mark.slow),
+        (JOBLIB, signal.SIGTERM),
         pytest.param(JOBLIB, signal.SIGINT, marks=pytest.mark.slow),
     ],
     ids=["basic-term", "basic-int", "joblib-term", "joblib-int"],
