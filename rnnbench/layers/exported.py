@@ -30,12 +30,7 @@ def own_twin(backbone: nn.Module) -> Recurrent | None:
     options = {"proj_size": layer.proj_size} if isinstance(layer, TorchLSTM) else {}
     if isinstance(layer, TorchRNN):
         options["nonlinearity"] = layer.nonlinearity
-    sizes = (layer.input_size, layer.hidden_size, layer.num_layers)
-    depth = {"bias": layer.bias, "batch_first": layer.batch_first, "bidirectional": layer.bidirectional}
-    weights = layer.state_dict()
-    twin = kinds[type(backbone)](*sizes, **depth, **options, dtype=next(iter(weights.values())).dtype)
-    twin.load_state_dict(weights)
-    return twin.train(layer.training)
+    return _with_weights(kinds[type(backbone)], layer, **options)
 
 
 def torch_twin(layer: Recurrent) -> nn.Module | None:
@@ -51,10 +46,15 @@ def torch_twin(layer: Recurrent) -> nn.Module | None:
         options = {"nonlinearity": cell.nonlinearity}
     if type(cell) not in kinds or (isinstance(cell, cells.GRU) and not _is_that_of_torch(cell)):
         return None
+    return _with_weights(kinds[type(cell)], layer, **options)
+
+
+def _with_weights(kind: Any, layer: Any, **options: Any) -> Any:
+    """A layer of another class with the sizes and the weights of ``layer``."""
     sizes = (layer.input_size, layer.hidden_size, layer.num_layers)
     depth = {"bias": layer.bias, "batch_first": layer.batch_first, "bidirectional": layer.bidirectional}
     weights = layer.state_dict()
-    twin = kinds[type(cell)](*sizes, **depth, **options, dtype=next(iter(weights.values())).dtype)
+    twin = kind(*sizes, **depth, **options, dtype=next(iter(weights.values())).dtype)
     twin.load_state_dict(weights)
     return twin.train(layer.training)
 
