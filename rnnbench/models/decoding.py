@@ -55,11 +55,7 @@ def beam_search(
     best: list[Tensor] = [written_BKT[0, 0]] * B
     for t in range(1, int(longest_B.max()) + 1):
         next_BKO, state = step(last_BK, state)
-        log_p_BKO = next_BKO.log_softmax(-1)
-        log_p_BKO[..., list(forbidden)] = NONE
-        stop_B11 = (t >= longest_B)[:, None, None]
-        others_O = torch.arange(log_p_BKO.shape[-1], device=device) != edge
-        log_p_BKO = log_p_BKO.masked_fill(stop_B11 & others_O, NONE)
+        log_p_BKO = _allowed(next_BKO.log_softmax(-1), t >= longest_B, edge, forbidden)
         top_BC, from_BC, token_BC = _candidates(scores_BK[..., None] + log_p_BKO, 2 * beam)
         # a hypothesis that ends does so only from within the beam: of the further candidates none would have lived
         ends_BC = token_BC == edge
@@ -79,6 +75,13 @@ def beam_search(
         before_BKT = written_BKT.gather(1, from_BK[..., None].expand(-1, -1, t - 1))
         written_BKT = torch.cat([before_BKT, last_BK[..., None]], -1)
     return best, best_B
+
+
+def _allowed(log_p_BKO: Tensor, stop_B: Tensor, edge: int, forbidden: Sequence[int]) -> Tensor:
+    """The same without ``forbidden`` tokens, and with ``edge`` alone where a sequence must end."""
+    log_p_BKO[..., list(forbidden)] = NONE
+    others_O = torch.arange(log_p_BKO.shape[-1], device=log_p_BKO.device) != edge
+    return log_p_BKO.masked_fill(stop_B[:, None, None] & others_O, NONE)
 
 
 def _candidates(total_BKO: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:

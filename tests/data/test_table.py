@@ -122,7 +122,9 @@ def test_long_lists_of_lines_are_cut(write):
     ],
 )
 def test_times_that_increase(write, times, time_format):
-    Table(write("when\n" + "\n".join(times) + "\n")).times("when", time_format)
+    found = Table(write("when\n" + "\n".join(times) + "\n")).times("when", time_format)
+    assert len(found) == len(times)
+    assert found[0] < found[1]
 
 
 @pytest.mark.parametrize(
