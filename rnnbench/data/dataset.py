@@ -1,6 +1,6 @@
 """Sequences in memory, their splits, and what every data set is.
 
-Shape suffixes: N sequences, B batch, T time, I features, O targets, S all steps of all sequences in a row.
+Shape suffixes: N sequences, G batches, B batch, T time, I features, O targets, S steps of several sequences in a row.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn.utils.rnn import PackedSequence, pad_sequence
 
 from rnnbench.data.spec import Batch, DataSpec
 from rnnbench.errors import UserError
@@ -88,20 +88,30 @@ class Sequences:
             side_BS=None if self.side is None else take("side", self.side).float(),
         )
 
-    def packed(self, indices: Tensor) -> tuple[PackedSequence, Tensor, Tensor | None]:
+    def packed(self, groups: Sequence[Tensor]) -> list[tuple[PackedSequence, Tensor, Tensor | None]]:
         """What ``batch`` gives of sequences that differ in length and have a target for every step, without padding.
 
+        Args:
+            groups: the sequences of each of several batches, all of which are gathered at once.
+
         Returns:
-            Inputs, packed; targets and mask, a row for each of theirs.
+            For each batch its inputs, packed; targets and mask, a row for each of theirs.
         """
         assert self.lengths is not None
-        lengths_B, order_B = self.lengths[indices].sort(descending=True, stable=True)
-        real_TB = torch.arange(int(lengths_B[0]))[:, None] < lengths_B
-        rows_N = (self._starts[indices[order_B]] + torch.arange(len(real_TB))[:, None])[real_TB]
-        targets = _typed(self._rows["targets"].index_select(0, rows_N))
-        mask = None if self.mask is None else self._rows["mask"].index_select(0, rows_N)
-        inputs_NI = self._rows["inputs"].index_select(0, rows_N).float()
-        return PackedSequence(inputs_NI, real_TB.sum(1)), targets, mask
+        indices_GB = pad_sequence(list(groups), batch_first=True)
+        real_GB = torch.arange(indices_GB.shape[1]) < torch.tensor([len(indices) for indices in groups])[:, None]
+        lengths_GB, order_GB = (self.lengths[indices_GB] * real_GB).sort(descending=True, stable=True)
+        steps_T = torch.arange(int(lengths_GB.max()))
+        real_GTB = steps_T[:, None] < lengths_GB[:, None]
+        starts_GB = self._starts[indices_GB.gather(1, order_GB)]
+        rows_S = (starts_GB[:, None] + steps_T[:, None])[real_GTB]
+        sizes_GT = real_GTB.sum(2)
+        counts = sizes_GT.sum(1).tolist()
+        inputs = self._rows["inputs"].index_select(0, rows_S).float().split(counts)
+        targets = _typed(self._rows["targets"].index_select(0, rows_S)).split(counts)
+        masks = [None] * len(counts) if self.mask is None else self._rows["mask"].index_select(0, rows_S).split(counts)
+        sizes = (sizes_T[:longest] for sizes_T, longest in zip(sizes_GT, lengths_GB[:, 0].tolist()))
+        return [(PackedSequence(x, n), y, mask) for x, n, y, mask in zip(inputs, sizes, targets, masks)]
 
     def _steps(self, lengths_B: Tensor, indices: Tensor) -> tuple[Tensor | None, Tensor]:
         """Lengths, None if all are equal, and rows ``(B, T)`` of ``_rows``; the zero step beyond each length."""

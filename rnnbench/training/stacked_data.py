@@ -18,6 +18,8 @@ from torch.nn.utils.rnn import PackedSequence
 from rnnbench.data.dataset import Sequences
 from rnnbench.data.spec import Batch
 
+Packed = tuple[PackedSequence, Tensor, Tensor | None]
+
 
 @dataclass(frozen=True)
 class StackedBatch:
@@ -59,20 +61,19 @@ class StackedSequences:
         """The sequences at ``rows`` of a run's own split."""
         return self._typed(self.splits[run].batch(rows))
 
-    def packed(self, run: int, rows: Tensor) -> tuple[PackedSequence, Tensor, Tensor | None]:
-        """A batch of one run without padding, see ``Sequences.packed``."""
-        inputs, targets, mask = self.splits[run].packed(rows)
+    def packed(self, runs: Sequence[int], indices: Sequence[Tensor]) -> list[Packed]:
+        """A batch of every run without padding, see ``Sequences.packed``."""
+        found = self._joined.packed(self._in_joined(runs, indices))
         if self.dtype is torch.float32:
-            return inputs, targets, mask
-        return inputs.to(self.dtype), targets.to(self.dtype) if targets.is_floating_point() else targets, mask
+            return found
+        return [(x.to(self.dtype), y.to(self.dtype) if y.is_floating_point() else y, mask) for x, y, mask in found]
 
     def stacked(self, runs: Sequence[int], indices: Sequence[Tensor]) -> StackedBatch:
         """Sequences ``indices[i]`` of the run ``runs[i]`` as one batch."""
         sizes = [len(rows) for rows in indices]
         M, B = len(sizes), max(sizes)
-        starts = [0 if self.shared else m * len(self.splits[0]) for m in runs]
         full = [rows if len(rows) == B else torch.cat([rows, rows[-1:].expand(B - len(rows))]) for rows in indices]
-        batch = self._typed(self._joined.batch(torch.cat([rows + start for rows, start in zip(full, starts)])))
+        batch = self._typed(self._joined.batch(torch.cat(self._in_joined(runs, full))))
         return StackedBatch(
             batch.inputs_BTI.unflatten(0, (M, B)),
             batch.targets.unflatten(0, (M, B)),
@@ -80,6 +81,11 @@ class StackedSequences:
             sizes,
             batch.lengths_B,
         )
+
+    def _in_joined(self, runs: Sequence[int], indices: Sequence[Tensor]) -> list[Tensor]:
+        if self.shared:
+            return list(indices)
+        return [rows + run * len(self.splits[0]) for run, rows in zip(runs, indices)]
 
     def _typed(self, batch: Batch) -> Batch:
         if self.dtype is torch.float32:

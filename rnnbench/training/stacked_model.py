@@ -12,7 +12,7 @@ O task outputs, N positions of one run (sequences, or sequences times steps).
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,11 +20,12 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from rnnbench.data.spec import Batch
 from rnnbench.models.model import SequenceModel, build_model, pool
 from rnnbench.tasks.task import Task, counted, scored, sequence_errors
 from rnnbench.training.callbacks import reseed
 from rnnbench.training.plan import Plan
-from rnnbench.training.stacked_data import StackedBatch, StackedSequences
+from rnnbench.training.stacked_data import Packed, StackedBatch, StackedSequences
 
 # Weights times sequences of a batch. Measured on GRUs, T 100, batch 32, against runs alone: at 110,000 (32 units) side
 # by side gives 1.7 and taking turns 1.4 times the speed; at 410,000 (64 units) 1.0 and 1.2; at 1,600,000 (128 units)
@@ -133,10 +134,11 @@ class InTurn(StackedModel):
         self._set_training(True)
         grad_MP = torch.empty_like(self.weights_MP)
         found, means = [], []
-        for m, (run, rows) in enumerate(zip(runs, indices)):
+        batches = self._batches(data, runs, indices, "train" in self.judged)
+        for m, batch in enumerate(batches):
             reseed(seeds[m], "cpu")
             clean_P = self._disturb(m)
-            outputs, targets, losses, errors = self._score(m, data, run, rows, "train" in self.judged)
+            outputs, targets, losses, errors = self._score(m, batch, "train" in self.judged)
             mean = losses.mean()
             torch.cat([g.flatten() for g in torch.autograd.grad(mean, self.trained[m])], out=grad_MP[m])
             if clean_P is not None:
@@ -155,18 +157,22 @@ class InTurn(StackedModel):
                 p.add_(torch.randn_like(p), alpha=self.deviations[m])
         return clean_P
 
-    def _score(
-        self, m: int, data: StackedSequences, run: int, rows: Tensor, judged: bool
-    ) -> tuple[Tensor, Tensor, Tensor, list[float]]:
+    def _batches(
+        self, data: StackedSequences, runs: Sequence[int], indices: Sequence[Tensor], judged: bool
+    ) -> Iterable[Batch | Packed]:
+        if data.ragged and self.per_step and not judged:
+            return data.packed(runs, indices)
+        return (data.batch(run, rows) for run, rows in zip(runs, indices))
+
+    def _score(self, m: int, batch: Batch | Packed, judged: bool) -> tuple[Tensor, Tensor, Tensor, list[float]]:
         """Outputs, targets and losses of what counts; errors of the sequences if they are asked for."""
         model, errors = self.models[m], []
-        if data.ragged and self.per_step and not judged:
-            inputs, targets, mask = data.packed(run, rows)
+        if isinstance(batch, tuple):
+            inputs, targets, mask = batch
             outputs = model.head(model.backbone(inputs)[0].data)
             if mask is not None:
                 outputs, targets = outputs[mask], targets[mask]
         else:
-            batch = data.batch(run, rows)
             raw = model(batch.inputs_BTI, batch.lengths_B)
             if judged:
                 valid = counted(batch, self.per_step)
@@ -183,7 +189,8 @@ class InTurn(StackedModel):
         """As the base says."""
         self._set_training(False)
         judged = "valid" in self.judged
-        return self._together([self._score(m, data, *own, judged) for m, own in enumerate(zip(runs, indices))])
+        batches = self._batches(data, runs, indices, judged)
+        return self._together([self._score(m, batch, judged) for m, batch in enumerate(batches)])
 
 
 class SideBySide(StackedModel):

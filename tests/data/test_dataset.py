@@ -3,7 +3,7 @@ import sys
 
 import pytest
 import torch
-from torch.nn.utils.rnn import pad_sequence
+from torch.nn.utils.rnn import pack_sequence, pad_sequence
 
 from rnnbench.data.dataset import Dataset, Sequences
 
@@ -35,6 +35,19 @@ def test_ragged_batch_equals_pad_sequence():
         assert torch.equal(batch.mask, pad_sequence([mask[i] for i in rows], batch_first=True))
         assert batch.lengths_B.tolist() == [len(inputs[i]) for i in rows]
         assert batch.lengths_B.device.type == "cpu"
+
+
+def test_several_batches_packed_at_once_are_what_torch_packs():
+    """Of different sizes and lengths, one of them with sequences of equal length, whose order stays."""
+    inputs = ragged((3, 1, 5, 2, 3))
+    parts = inputs, [x.sum(1) for x in inputs], [x[:, 0] > 0 for x in inputs]
+    groups = [[2, 0, 4], [1, 3], [3, 1, 0, 4], [1]]
+    for rows, found in zip(groups, Sequences(*parts).packed([torch.tensor(rows) for rows in groups]), strict=True):
+        expected = [pack_sequence([part[i] for i in rows], enforce_sorted=False) for part in parts]
+        assert torch.equal(found[0].data, expected[0].data)
+        assert torch.equal(found[0].batch_sizes, expected[0].batch_sizes)
+        assert torch.equal(found[1], expected[1].data)
+        assert torch.equal(found[2], expected[2].data)
 
 
 def test_ragged_inputs_with_one_target_each():

@@ -6,7 +6,7 @@ Shape suffixes: N real steps of all sequences together, T steps, B sequences.
 from __future__ import annotations
 
 import ctypes
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -55,12 +55,13 @@ class Steps:
     @cached_property
     def last(self) -> Tensor:
         """For each sequence the row in ``((T + 1) * B)`` of its state after the last step."""
-        return self.lengths_B * self.batch + torch.arange(self.batch)
+        return torch.tensor([length * self.batch + b for b, length in enumerate(self.lengths)])
 
     @cached_property
-    def lengths_B(self) -> Tensor:
-        """Steps of each sequence, int64."""
-        return self._real_TB.sum(0)
+    def lengths(self) -> list[int]:
+        """Steps of each sequence."""
+        growing = self.sizes[::-1]
+        return [len(growing) - bisect_right(growing, b) for b in range(self.batch)]
 
     @cached_property
     def _real_TB(self) -> Tensor:
@@ -71,7 +72,7 @@ class Steps:
         if self.full or slices == 1:
             bounds = [self.batch * i // slices for i in range(slices + 1)]
         else:
-            done = [0, *accumulate(self.lengths_B.tolist())]
+            done = [0, *accumulate(self.lengths)]
             bounds = [bisect_left(done, done[-1] * i / slices) for i in range(slices)] + [self.batch]
         return (ctypes.c_int64 * (slices + 1))(*bounds)
 

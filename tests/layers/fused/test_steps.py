@@ -18,7 +18,7 @@ def test_rows_are_those_of_a_packed_sequence():
 
 
 def test_the_last_state_of_each_sequence():
-    assert RAGGED.lengths_B.tolist() == LENGTHS
+    assert RAGGED.lengths == LENGTHS
     assert RAGGED.last.tolist() == [length * 4 + b for b, length in enumerate(LENGTHS)]
     assert not RAGGED.full
     assert Steps((2, 2), False, True).full
