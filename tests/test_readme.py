@@ -33,8 +33,11 @@ def folder(tmp_path, monkeypatch):
         monkeypatch.setenv("RNNBENCH_DATA", str(Path(data).resolve()))
     monkeypatch.delenv("RNNBENCH_RUNS", raising=False)
     monkeypatch.chdir(tmp_path)
-    rows = [f"2024-01-{1 + i // 24:02d} {i % 24:02d}:00,{50 + i % 24 + i / 100}" for i in range(24 * 28)]
-    (tmp_path / "prices.csv").write_text("time,price\n" + "\n".join(rows))
+    hours = range(24 * 28)
+    rows = [
+        f"2024-01-{1 + i // 24:02d} {i % 24:02d}:00,{50 + i % 24 + i / 100},{'rain' * (i % 2) or 'sun'}" for i in hours
+    ]
+    (tmp_path / "prices.csv").write_text("time,price,weather\n" + "\n".join(rows))
     with wave.open(str(tmp_path / "speech.wav"), "wb") as sound:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(16000))

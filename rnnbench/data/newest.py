@@ -1,7 +1,7 @@
 """The newest rows of a table as the input of a trained forecaster: what a run's artifacts say, and nothing else.
 
 Shape suffixes: R rows of the table, T rows looked at, H rows to predict, I features, V columns of values,
-S numbers of the calendar.
+S numbers that the head is told.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from rnnbench.data.calendar import cycles
 from rnnbench.data.filling import fill
+from rnnbench.data.labels import last_marks
 from rnnbench.data.table import Table
 from rnnbench.errors import UserError
 
@@ -47,12 +48,21 @@ def newest_window(table: Table, artifacts: Mapping[str, Any]) -> Tensor:
     return torch.from_numpy(rows_TI).float()[None]
 
 
-def next_calendar(table: Table, artifacts: Mapping[str, Any]) -> Tensor | None:
-    """The calendar ``(1, S)`` of the first row to predict, where the head reads it; None elsewhere."""
-    if not artifacts["calendar"] or not _at_head(artifacts):
-        return None
-    times_R = table.times(artifacts["time_column"], artifacts["time_format"])
-    return torch.from_numpy(cycles(following(times_R, 1 + artifacts.get("gap", 0))[-1:], artifacts["calendar"])).float()
+def newest_side(table: Table, artifacts: Mapping[str, Any]) -> Tensor | None:
+    """What the head is told beside the window, ``(1, S)``; None where it is told nothing.
+
+    The calendar of the first row to predict, and the labels of the last row.
+
+    Raises:
+        UserError: a column is missing, or a label unknown.
+    """
+    parts = []
+    if artifacts["calendar"] and _at_head(artifacts):
+        times_R = table.times(artifacts["time_column"], artifacts["time_format"])
+        parts.append(cycles(following(times_R, 1 + artifacts.get("gap", 0))[-1:], artifacts["calendar"]))
+    if known := artifacts.get("side_labels"):  # absent from runs of before there were any
+        parts.append(last_marks(table, known))
+    return torch.from_numpy(np.concatenate(parts, axis=1)).float() if parts else None
 
 
 def _at_head(artifacts: Mapping[str, Any]) -> bool:

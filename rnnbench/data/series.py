@@ -21,7 +21,8 @@ from rnnbench.data import references
 from rnnbench.data.calendar import CYCLES, cycles
 from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least, names_once, one_of, three_parts
 from rnnbench.data.filling import IMPUTE, SCALING, Scaler, fill, fit_scaler
-from rnnbench.data.newest import newest_window, next_calendar
+from rnnbench.data.labels import known_labels, marks
+from rnnbench.data.newest import newest_side, newest_window
 from rnnbench.data.sources import CsvFile, Source
 from rnnbench.data.spec import DataSpec, Window
 from rnnbench.data.table import Table
@@ -37,7 +38,8 @@ class _Rows:
 
     Attributes:
         inputs: ``(R, I)``: scaled features, marks of filled cells, calendar where steps have it.
-        side: ``(R, S)``: calendar where the head has it.
+        side: ``(R, S)``, what the head is told of a forecast that begins in this row: calendar where the head has it,
+            labels of the last row looked at.
         outputs: ``(R, C)``: scaled targets.
         cuts: the rows where train, validation and test end.
         starts: for each of them the first row that each window predicts.
@@ -85,6 +87,8 @@ class TimeSeries(Dataset):
         calendar: inputs from the time column (UTC where times have an offset), see ``rnnbench.data.calendar.CYCLES``.
         calendar_at: ``steps``: each step is told the calendar of the row ``horizon`` later; ``head``: the head is told
             that of the first row to predict, beside what the network makes of the series.
+        labels: columns of words, such as the kind of weather: the head is told which label of each the last row looked
+            at has. Known are those of the training rows; of another one it is told nothing.
         impute: ``ffill``, ``linear`` or ``mean``, see ``rnnbench.data.filling.fill``; None: refuse missing cells.
         mask: with ``impute``, one more feature for each feature with missing cells: 1 where it was filled.
         time_column: of the file at ``path``: times or numbers, checked to increase.
@@ -118,6 +122,7 @@ class TimeSeries(Dataset):
         ar_order: int | None = None,
         calendar: Sequence[str] = (),
         calendar_at: Literal["steps", "head"] = "steps",
+        labels: Sequence[str] = (),
         impute: Literal["ffill", "linear", "mean"] | None = None,
         mask: bool = False,
         time_column: str | None = None,
@@ -152,6 +157,7 @@ class TimeSeries(Dataset):
             raise ValueError("calendar_at=head: name what it is told, as dataset.calendar=[month]")
         if self.calendar and source.time_column is None:
             raise ValueError(f"calendar={self.calendar}: needs a column of dates, dataset.time_column")
+        self.labels = names_once("labels", labels or None) or []
         self.impute = None if impute is None else one_of("impute", impute, IMPUTE)
         if mask and impute is None:
             raise ValueError("mask=True: marks filled cells, so set impute to ffill, linear or mean")
@@ -160,7 +166,7 @@ class TimeSeries(Dataset):
 
     @property
     def spec(self) -> DataSpec:
-        """Sizes by the names given, or by the table where names or masks depend on it."""
+        """Sizes by the names given, or by the table where names, masks or labels depend on it."""
         if self.targets is None or self.mask:
             targets, features = self._columns
         else:
@@ -170,6 +176,7 @@ class TimeSeries(Dataset):
         at = tuple(features.index(name) if name in features else None for name in targets)
         window = Window(self.window, self.horizon, at, len(features), calendar, self.season, self.gap)
         sizes = len(features) + masks + calendar, self.horizon * len(targets)
+        side += sum(len(known) for known in self._labels.values())
         return DataSpec("forecasting", *sizes, window=window, side_size=side)
 
     def fingerprint(self) -> dict[str, str]:
@@ -184,7 +191,7 @@ class TimeSeries(Dataset):
         """The windows of each split. Raises ``UserError`` for a table that does not serve."""
         if seed != self._seed:  # a simulation is another one
             self._seed = seed
-            for name in ("_table", "_columns", "_raw", "_rows"):
+            for name in ("_table", "_columns", "_raw", "_labels", "_rows"):
                 self.__dict__.pop(name, None)
         rows = self._rows
         inputs, outputs = (torch.from_numpy(np.ascontiguousarray(part)).float() for part in (rows.inputs, rows.outputs))
@@ -229,6 +236,7 @@ class TimeSeries(Dataset):
             "masked": self._masked if self.mask else [],
             "calendar": self.calendar,
             "calendar_at": self.calendar_at,
+            "side_labels": self._labels,
             "time_column": self.source.time_column,
             "time_format": self.source.time_format,
             "window": self.window,
@@ -245,7 +253,7 @@ class TimeSeries(Dataset):
     def read(self, source: str, artifacts: dict[str, Any]) -> Sequences:
         """The newest rows of a CSV file, in the form of the one that the run was trained on."""
         table = self.source.user_table(source)
-        return Sequences(newest_window(table, artifacts), torch.zeros(1, 1), side=next_calendar(table, artifacts))
+        return Sequences(newest_window(table, artifacts), torch.zeros(1, 1), side=newest_side(table, artifacts))
 
     def answer(self, prediction: Any, artifacts: dict[str, Any]) -> dict[str, Any]:
         """The next rows of each target, as the task names them."""
@@ -282,6 +290,11 @@ class TimeSeries(Dataset):
         return [name for name in self._columns[1] if gaps[used.index(name)]]
 
     @cached_property
+    def _labels(self) -> dict[str, list[str]]:
+        """Those of the training rows, by column."""
+        return known_labels(self._table, self.labels, self._cuts(len(self._raw[0]))[0]) if self.labels else {}
+
+    @cached_property
     def _rows(self) -> _Rows:
         targets, features = self._columns
         raw_RC, used = self._raw
@@ -300,9 +313,11 @@ class TimeSeries(Dataset):
             inputs.append(missing_RC[:, [used.index(m) for m in self._masked]])
         train_RC, calendar_RK = filled_RC[: cuts[0], targets_at], self._cycles(len(raw_RC))
         steps_RK, side_RK = np.split(calendar_RK, [calendar_RK.shape[1] if self.calendar_at == "steps" else 0], axis=1)
+        marks_RS = marks(self._table, self._labels)
+        before_RS = np.roll(marks_RS, self.gap + 1, axis=0)  # no forecast begins in the first rows, which get the last
         return _Rows(
             np.concatenate([*inputs, steps_RK], axis=1),
-            side_RK,
+            np.concatenate([side_RK, before_RS], axis=1),
             scaled_RC[:, targets_at],
             cuts,
             tuple(

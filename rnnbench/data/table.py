@@ -96,6 +96,15 @@ class Table:
             columns.append(numbers)
         return np.stack(columns, axis=1)
 
+    def words(self, name: str) -> list[str]:
+        """The cells of a column as they are. Raises ``UserError`` for an empty one."""
+        self.require([name])
+        cells = self.frame[name]
+        empty = np.flatnonzero(cells.isna().to_numpy())
+        if len(empty):
+            raise UserError(f"{self.path}: column {name!r} has no word on line {self.lines(empty)}; fill it")
+        return [str(cell).strip() for cell in cells]
+
     def lines(self, rows: np.ndarray) -> str:
         """Line numbers of the first few of ``rows``, for a message."""
         shown = ", ".join(str(int(row) + self.first_line) for row in rows[:SHOWN])

@@ -144,4 +144,4 @@ def _check_alone(strategy: str, pooling: str | None, encoder: nn.Module | None, 
         raise ValueError(f"task.encoder: reads whole windows, and task.strategy={strategy} a row at a time; set it to "
                          "null")  # fmt: skip
     if side_size:
-        raise ValueError(f"dataset.calendar_at=head: is for task.strategy=direct, not {strategy}; set it to steps")
+        raise ValueError(f"dataset.labels, dataset.calendar_at=head: are for task.strategy=direct, not {strategy}")

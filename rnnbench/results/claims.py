@@ -179,7 +179,9 @@ def _sample(members: Sequence[Run], metric: str, split: str, scale: str) -> Samp
 def _untrained(method: str, members: Sequence[Run], metric: str, scale: str) -> Sample | None:
     """What ``method`` reaches on each run's own data, paired with it."""
     records = {draw(run): run.record or {} for run in members}
-    known = {seed: {BASELINE: record.get("baseline"), **record.get("references", {})} for seed, record in records.items()}
+    known = {
+        seed: {BASELINE: record.get("baseline"), **record.get("references", {})} for seed, record in records.items()
+    }
     return _scaled({seed: (of.get(method) or {}).get(metric) for seed, of in known.items()}, data_key(members), scale)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnbench.data.newest import following, newest_window, next_calendar
+from rnnbench.data.newest import following, newest_side, newest_window
 from rnnbench.data.series import TimeSeries
 from rnnbench.data.table import Table
 from rnnbench.errors import UserError
@@ -14,7 +14,7 @@ HEAD = "when,other,a,b\n"
 
 def lines(gap=False):
     rng = np.random.default_rng(0)
-    rows = [[f"{2000 + i // 12}-{1 + i % 12:02d}-01", "x", f"{v:.3f}", f"{w:.3f}"]
+    rows = [[f"{2000 + i // 12}-{1 + i % 12:02d}-01", "xyz"[i * i % 3], f"{v:.3f}", f"{w:.3f}"]
             for i, (v, w) in enumerate(rng.uniform(1, 9, (90, 2)))]  # fmt: skip
     if gap:
         rows[75][2] = ""
@@ -35,6 +35,8 @@ def write(path, rows):
         {"calendar_at": "head"},
         {"gap": 2},
         {"calendar_at": "head", "gap": 2},
+        {"labels": ["other"]},
+        {"calendar_at": "head", "gap": 2, "labels": ["other"]},
     ],
 )
 def test_the_window_before_a_test_row_is_that_of_the_data_set(tmp_path, options):
@@ -47,8 +49,8 @@ def test_the_window_before_a_test_row_is_that_of_the_data_set(tmp_path, options)
     start = int(dataset.test_rows[n])
     known = Table(write(tmp_path / "known.csv", rows[: start - options.get("gap", 0)]))
     torch.testing.assert_close(newest_window(known, artifacts)[0], test.inputs[n])
-    side = next_calendar(known, artifacts)
-    assert (side is None) == (test.side is None) == ("calendar_at" not in options)
+    side = newest_side(known, artifacts)
+    assert (side is None) == (test.side is None) == (not {"calendar_at", "labels"} & set(options))
     if side is not None:
         torch.testing.assert_close(side[0], test.side[n])
 
@@ -74,11 +76,13 @@ def test_times_go_on(times, later):
         (lambda rows: [row.replace("x,", "x,-", 1) for row in rows], "column 'a' is not positive on line 2"),
         (lambda rows: [*rows[:-1], "2007-06-01,x,,1\n"], "column 'a' has missing values, on line 91"),
         (lambda rows: [*rows[:-1], "2007-06-01,x,high,1\n"], "holds 'high' on line 91"),
+        (lambda rows: [*rows[:-1], "2007-06-01,snow,1,1\n"], "column 'other' holds 'snow' on line 91, which training"),
     ],
 )
 def test_a_table_that_does_not_serve(tmp_path, change, message):
     rows = lines()
-    dataset = TimeSeries(path=write(tmp_path / "all.csv", rows), targets=["a"], window=6, log=True)
+    dataset = TimeSeries(path=write(tmp_path / "all.csv", rows), targets=["a"], window=6, log=True, labels="other")
     dataset.load(0)
+    other = write(tmp_path / "other.csv", change(rows))
     with pytest.raises(UserError, match=message):
-        newest_window(Table(write(tmp_path / "other.csv", change(rows))), dataset.artifacts())
+        dataset.read(other, dataset.artifacts())

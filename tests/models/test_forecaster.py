@@ -139,7 +139,10 @@ def test_all_weights_learn(strategy):
         ({"strategy": "encoder_decoder", "cell": TCN}, "state goes on forwards"),
         ({"strategy": "recursive", "asked": {"pooling": "mean"}}, "task.pooling=mean: a forecast row by row"),
         ({"strategy": "recursive", "asked": {"encoder": Convolution}}, "task.encoder: reads whole windows"),
-        ({"strategy": "recursive", "side": 2}, "dataset.calendar_at=head: is for task.strategy=direct"),
+        (
+            {"strategy": "recursive", "side": 2},
+            "dataset.labels, dataset.calendar_at=head: are for task.strategy=direct",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_said(options, message):
