@@ -24,7 +24,6 @@ from rnnbench.results.statistics import (
 )
 
 BASELINE = "baseline"
-UNTRAINED = (BASELINE, "naive", "seasonal naive", "drift", "AR")  # what a run's record tells of its data's test part
 SAYS = ("better", "worse", "equal")
 TESTS = ("auto", "paired", "welch")
 SCALES = ("linear", "log")
@@ -41,8 +40,7 @@ class Claim:
 
     Attributes:
         a: a row.
-        b: another, or what needs no training on the same test data: ``baseline``, the best prediction that does not
-            look at the input, or a simple forecast, ``naive``, ``seasonal naive``, ``drift``, ``AR``.
+        b: another, or ``baseline``: the best prediction that does not look at the input.
         says: ``better``, ``worse`` or ``equal``.
         col: a column.
         margin: for ``equal``: differences smaller than this count as none; on the log scale a factor, 1.1.
@@ -104,8 +102,8 @@ def _read(entry: Mapping[str, Any], name: str, table: PaperTable) -> Claim:
         if key not in entry:
             raise UserError(f"{name}: {key} is missing")
     claim = Claim(**{"col": next(iter(table.cols)), **entry})
-    rows = (*table.rows, *UNTRAINED)
-    choices = (("a", table.rows), ("b", rows), ("col", table.cols), ("says", SAYS), ("test", TESTS), ("scale", SCALES))
+    rows = [*table.rows, BASELINE]
+    choices = (("a", rows), ("b", rows), ("col", table.cols), ("says", SAYS), ("test", TESTS), ("scale", SCALES))
     for key, allowed in choices:
         if (value := getattr(claim, key)) not in allowed:
             raise UserError(f"{name}: {key}={value!r}; {nearest(str(value), allowed)}")
@@ -130,13 +128,13 @@ def judge(table: PaperTable, runs: Sequence[Run]) -> list[Judged]:
 
 def _judge(claim: Claim, table: PaperTable, runs: Sequence[Run]) -> Judged:
     members = {row: [r for r in runs if (r.job.model, r.job.dataset) == (row, claim.col)] for row in (claim.a, claim.b)}
-    if not members[claim.a] or (claim.b not in UNTRAINED and not members[claim.b]):
+    if not members[claim.a] or (claim.b != BASELINE and not members[claim.b]):
         return Judged(claim, NOT_RUN)
     split = table.splits[0]
     a = _sample(members[claim.a], table.metric, split, claim.scale)
     b = _sample(members[claim.b], table.metric, split, claim.scale)
-    if claim.b in UNTRAINED:
-        b = _untrained(claim.b, members[claim.a], table.metric, claim.scale)
+    if claim.b == BASELINE:
+        b = _baseline(members[claim.a], table.metric, claim.scale)
     if a is None or b is None:
         return Judged(claim, UNDECIDED, test="a run has no number")
     if min(len(a.values), len(b.values)) < 2:
@@ -151,7 +149,7 @@ def _judge(claim: Claim, table: PaperTable, runs: Sequence[Run]) -> Judged:
 
 def _tested(claim: Claim, a: list[float], b: list[float], paired: bool, mode: str) -> Judged:
     difference = difference_interval(a, b, paired=paired)
-    name = "one-sample t" if claim.b in UNTRAINED and len(set(b)) == 1 else "paired t" if paired else "Welch t"
+    name = "one-sample t" if claim.b == BASELINE else "paired t" if paired else "Welch t"
     shown = difference if claim.scale == "linear" else _factor(difference)
     if claim.says == "equal":
         margin = math.log(claim.margin or 1) if claim.scale == "log" else claim.margin or 0
@@ -176,13 +174,10 @@ def _sample(members: Sequence[Run], metric: str, split: str, scale: str) -> Samp
     return _scaled(values, data_key(members) if members else None, scale)
 
 
-def _untrained(method: str, members: Sequence[Run], metric: str, scale: str) -> Sample | None:
-    """What ``method`` reaches on each run's own data, paired with it."""
-    records = {draw(run): run.record or {} for run in members}
-    known = {
-        seed: {BASELINE: record.get("baseline"), **record.get("references", {})} for seed, record in records.items()
-    }
-    return _scaled({seed: (of.get(method) or {}).get(metric) for seed, of in known.items()}, data_key(members), scale)
+def _baseline(members: Sequence[Run], metric: str, scale: str) -> Sample | None:
+    """The baseline of each run's own data, paired with it."""
+    values = {draw(run): ((run.record or {}).get("baseline") or {}).get(metric) for run in members}
+    return _scaled(values, data_key(members), scale)
 
 
 def _scaled(values: Mapping[tuple[int, int], float | None], data: Any, scale: str) -> Sample | None:

@@ -108,6 +108,7 @@ def plot(
     for axis, title in zip(axes, titles):
         panel = [one for one in curves if one.panel == title]
         draw_curves(axis, panel, metric or primary(panel), looks, log)
+        axis.legend(fontsize="small")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     return Path(path)
@@ -155,10 +156,19 @@ def draw_curves(
     axis.set_title(panel[0].panel)
     axis.set_xlabel("seconds" if seconds else "step")
     if seconds:
-        axis.set_xscale("log")
+        log_ticks(axis)
     axis.set_ylabel(metric)
     axis.grid(alpha=0.25)
-    axis.legend(fontsize="small")
+
+
+def log_ticks(axis: Axes) -> None:
+    """A logarithmic horizontal axis with plain numbers at 1, 2 and 5."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _seconds_per_step(runs: Sequence[Run]) -> float:

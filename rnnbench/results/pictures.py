@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rnnbench.records.paper import Paper
 from rnnbench.records.paper_table import PaperTable
 from rnnbench.records.record import Run
-from rnnbench.results.compare import appearances, draw_curves, primary
+from rnnbench.results.compare import appearances, draw_curves, log_ticks, primary
 from rnnbench.results.curves import average
 from rnnbench.results.statistics import mean_interval
 
@@ -31,6 +31,7 @@ TEXTS = {
     CURVES: "Validation metric over steps and over seconds: mean and 95 % band over seeds",
     COST: "Test metric against the seconds of a run: mean and 95 % interval over seeds",
 }
+ACROSS = 4  # panels side by side
 KEYWORD = "Description"  # of the PNG chunk that holds the sum
 
 
@@ -73,16 +74,6 @@ def canvas(width: float, height: float) -> Any:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
-
-
-def log_ticks(axis: Axes) -> None:
-    """A logarithmic horizontal axis with plain numbers at 1, 2 and 5."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    axis.set_xscale("log")
-    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.xaxis.set_major_formatter("{x:g}")
-    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def is_of(path: Path, digest: str) -> bool:
@@ -129,21 +120,43 @@ def _labels(panels: Sequence[Panel]) -> Looks:
 
 
 def _draw_all_curves(panels: Sequence[Panel], path: Path, digest: str) -> None:
-    shown = _with_curves(panels)
-    figure = canvas(1.0 + 4.0 * len(shown), 6.4)
-    axes = figure.subplots(2, len(shown), squeeze=False)
+    """A panel over steps, under it one over seconds; the next panels below these."""
+    shown, looks = _with_curves(panels), _labels(panels)
+    figure, axes = _grid(len(shown), heights=2, height=3.2)
     for at, panel in enumerate(shown):
         curves = average(_with_series(panel))
-        looks = {one.label: _labels(panels)[one.label.split(" (")[0]] for one in curves}
-        draw_curves(axes[0, at], curves, primary(curves), looks)
-        draw_curves(axes[1, at], curves, primary(curves), looks, seconds=True)
+        of_labels = {one.label: looks[one.label.split(" (")[0]] for one in curves}
+        below, across = divmod(at, ACROSS)
+        draw_curves(axes[2 * below, across], curves, primary(curves), of_labels)
+        draw_curves(axes[2 * below + 1, across], curves, primary(curves), of_labels, seconds=True)
+    _name_lines(figure, looks)
     save(figure, path, digest)
+
+
+def _grid(panels: int, heights: int, height: float) -> tuple[Any, Any]:
+    """A figure and its axes, ``ACROSS`` panels in a row; each panel is ``heights`` axes high."""
+    across, rows = min(panels, ACROSS), heights * -(-panels // ACROSS)
+    figure = canvas(1.0 + 4.0 * across, 0.4 + height * rows)
+    axes = figure.subplots(rows, across, squeeze=False)
+    for at in range(panels, across * rows // heights):
+        for part in range(heights):
+            axes[heights * (at // ACROSS) + part, at % ACROSS].set_axis_off()
+    return figure, axes
+
+
+def _name_lines(figure: Any, looks: Looks) -> None:
+    """One legend above all panels, where it hides no curve."""
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], color=colour, linestyle=style) for colour, style in looks.values()]
+    lines.append(Line2D([], [], color="0.4", linewidth=1, linestyle=(0, (1, 2))))
+    figure.legend(lines, [*looks, "baseline"], loc="outside upper center", ncols=8, fontsize="small", frameon=False)
 
 
 def _draw_cost(panels: Sequence[Panel], path: Path, digest: str) -> None:
     shown, looks = _tested(panels), _labels(panels)
-    figure = canvas(1.0 + 4.0 * len(shown), 3.6)
-    for axis, (table, col, members) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown):
+    figure, axes = _grid(len(shown), heights=1, height=3.2)
+    for axis, (table, col, members) in zip(axes.flat, shown):
         values = [_point(axis, row, members, table.metric, looks[row][0]) for row in table.rows]
         known = [value for value in values if value is not None]
         if known and min(known) > 0 and max(known) / min(known) > 10**1.5:

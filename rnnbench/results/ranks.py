@@ -18,10 +18,10 @@ from typing import Any
 
 from rnnbench.records.paper import ARCHIVE, Paper
 from rnnbench.records.series import read_runs
-from rnnbench.results.compare import appearances
+from rnnbench.results.compare import appearances, log_ticks
 from rnnbench.results.formats import NOTHING, interval_text, markdown_rows
 from rnnbench.results.paper import results
-from rnnbench.results.pictures import canvas, is_of, log_ticks, save
+from rnnbench.results.pictures import canvas, is_of, save
 from rnnbench.results.statistics import ALPHA, Interval
 from rnnbench.results.table import Cell
 

@@ -88,16 +88,6 @@ def test_the_baseline_is_the_one_that_the_runs_recorded(table, runs):
     assert (unknown.outcome, unknown.p) == ("not run", None)
 
 
-def test_a_simple_forecast_is_the_one_on_the_data_of_each_run(table, make):
-    naive = [0.52, 0.55, 0.50, 0.55, 0.53]
-    runs = [make.run(v, "gru", seed=s, references={"naive": {"mse": b}}) for s, (v, b) in enumerate(zip(GRU, naive))]
-    claims = [{"a": "gru", "says": "better", "b": b} for b in ("naive", "seasonal naive")]
-    known, unknown = judge(table(*claims), runs)
-    assert (known.outcome, known.test) == ("supported", "paired t")
-    assert known.p == pytest.approx(stats.ttest_rel(GRU, naive).pvalue)
-    assert (unknown.outcome, unknown.test) == ("undecided", "a run has no number")
-
-
 def test_a_diverged_run_and_a_single_one_decide_nothing(table, runs, make):
     (one,) = judge(
         table({"a": "gru", "says": "better", "b": "lstm"}),
@@ -117,8 +107,6 @@ def test_a_diverged_run_and_a_single_one_decide_nothing(table, runs, make):
     ("change", "message"),
     [
         ({"a": "grv"}, "a='grv'; did you mean gru"),
-        ({"a": "naive"}, "a='naive'; "),
-        ({"b": "seasonal"}, "b='seasonal'; did you mean seasonal naive"),
         ({"says": "nicer"}, "says='nicer'"),
         ({"col": "copy"}, "col='copy'"),
         ({"margin": 0.1}, "margin=0.1: `equal` needs one"),
