@@ -147,7 +147,9 @@ def draw_curves(
         drawn.append(curve)
     values = [value for curve in drawn for value in curve.mean]
     baseline = _baseline(panel, metric)
-    if baseline is not None:
+    if baseline is not None and _far(baseline, values):  # its line would make one line of all curves
+        axis.text(0.98, 0.96, f"baseline {baseline:.3g}", transform=axis.transAxes, ha="right", va="top", color="0.4")
+    elif baseline is not None:
         axis.axhline(baseline, color="0.4", linewidth=1, linestyle=(0, (1, 2)), label="baseline")
         values.append(baseline)
     if log or (log is None and min(values) > 0 and max(values) / min(values) > 10**1.5):
@@ -159,6 +161,11 @@ def draw_curves(
         log_ticks(axis)
     axis.set_ylabel(metric)
     axis.grid(alpha=0.25)
+
+
+def _far(value: float, values: Sequence[float]) -> bool:
+    low, high = min(values), max(values)
+    return max(value - high, low - value) > 4 * (high - low) > 0
 
 
 def log_ticks(axis: Axes) -> None:

@@ -88,6 +88,14 @@ def test_log_axis_where_curves_span_decades(make, tmp_path):
     assert "mathdefault{10^{" not in plot([make.run(series=steep)], tmp_path / "b.svg", log=False).read_text()
 
 
+def test_a_baseline_far_from_all_curves_is_told_and_not_drawn(make, tmp_path):
+    """The record's is 0.1667."""
+    series = {"epoch": [1, 2], "step": [1, 2]}
+    near, far = (make.run(series=series | {"valid/mse": [1.0, last]}) for last in (0.8, 0.9))
+    assert "baseline 0.167" in plot([far], tmp_path / "a.svg").read_text()
+    assert "baseline 0.167" not in plot([near], tmp_path / "b.svg").read_text()
+
+
 def test_a_single_epoch_can_be_seen(make, tmp_path):
     run = make.run(series={"epoch": [1], "step": [1], "valid/mse": [1.0]})
     with Image.open(plot([run], tmp_path / "a.png")) as image:
