@@ -193,9 +193,20 @@ def _onnx(model: nn.Module, args: Args, trained: Trained, path: Path) -> Callabl
     given: dict[str, Any] = {"input_names": list(args), "output_names": ["outputs"], "dynamic_shapes": _dynamic(args)}
     program: Any = torch.onnx.export(model, kwargs=args, dynamo=True, verbose=False, **given)
     program.model.metadata_props[KEPT] = _kept(trained)
+    _open_steps(program.model.graph)
     program.save(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return lambda **args: torch.from_numpy(session.run(None, {name: a.numpy() for name, a in args.items()})[0])
+
+
+def _open_steps(graph: Any) -> None:
+    """Take back that outputs have as many steps as the example: torch says so of what follows an LSTM or a GRU."""
+    (outputs,) = graph.outputs
+    told = outputs.shape
+    for node in graph:
+        for value in node.outputs:
+            value.shape = None  # whoever reads the file finds them out again
+    outputs.shape = type(told)(["steps" if at == 1 < len(told) - 1 else size for at, size in enumerate(told)])
 
 
 def _torch(model: nn.Module, args: Args, trained: Trained, path: Path) -> Callable[..., Tensor]:

@@ -40,6 +40,7 @@ def test_onnx_has_the_operator_of_an_lstm_and_its_numbers(finished, capsys):
     torch.testing.assert_close(answer(run / "model.onnx", inputs=x_BTI), head(lstm(x_BTI)[0][:, -1]))
     file = onnx.load(run / "model.onnx")
     assert "LSTM" in {node.op_type for node in file.graph.node}
+    assert 7 not in {d.dim_value for value in file.graph.value_info for d in value.type.tensor_type.shape.dim}
     assert {entry.key: json.loads(entry.value) for entry in file.metadata_props if entry.key == "artifacts.json"}
 
 
@@ -63,6 +64,17 @@ def test_a_cell_that_onnx_does_not_know_is_a_scan_and_with_lengths_padding_takes
     found = answer(path, inputs=ids_BTI, lengths=torch.tensor([6, 4]))
     alone = [trained.model(ids_BTI[:1]), trained.model(ids_BTI[1:, :4])]
     torch.testing.assert_close(found, torch.cat(alone))
+
+
+def test_the_steps_of_the_example_are_not_those_of_the_file():
+    ir = pytest.importorskip("onnx_ir")
+    values = [onnx.helper.make_tensor_value_info(name, 1, ["batch", 7, 3]) for name in ("inputs", "inner", "outputs")]
+    nodes = [onnx.helper.make_node("Relu", [a.name], [b.name]) for a, b in zip(values, values[1:])]
+    made = ir.from_proto(onnx.helper.make_graph(nodes, "net", values[:1], values[2:], value_info=values[1:2]))
+    module._open_steps(made)
+    assert ir.to_proto(made).output[0].type.tensor_type.shape.dim[1].dim_param == "steps"
+    assert [d.dim_value for d in ir.to_proto(made).output[0].type.tensor_type.shape.dim] == [0, 0, 3]
+    assert made.node(0).outputs[0].shape is None
 
 
 def test_a_file_that_answers_otherwise_is_not_kept(finished, tmp_path, monkeypatch):
