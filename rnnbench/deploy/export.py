@@ -110,6 +110,8 @@ def export(trained: Trained, to: Format, path: Path, lengths: bool = False) -> E
         UserError: the model cannot be exported, the file answers otherwise, or a package is missing.
     """
     _check(trained, to, lengths)
+    if path.is_dir():
+        raise UserError(f"--output {path}: is a folder; name the file, as {path / FILES[to]}")
     T = 7 if trained.spec.window is None else trained.spec.window.length
     shapes = ((1, T), (5, T + 4))
     model = Deployed(trained.model, for_onnx if to == "onnx" else for_torch).eval()
@@ -155,7 +157,7 @@ def _check(trained: Trained, to: str, lengths: bool) -> None:
         raise UserError(f"{name}: no export of words with characters: which words are equal is found while it runs")
     if not lengths:
         return
-    if trained.spec.per_step or trained.spec.window is not None:
+    if model.pooling is None or trained.spec.window is not None:
         raise UserError(f"--lengths: {name} answers at every step or reads whole windows: there are none")
     if getattr(model.backbone, "bidirectional", False):
         raise UserError(f"--lengths: {name} reads backwards too, where padding comes first; export without it, "
