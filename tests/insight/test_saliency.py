@@ -12,8 +12,8 @@ from rnnbench.cells import GRU
 from rnnbench.cli import main
 from rnnbench.data.spec import Batch, DataSpec
 from rnnbench.errors import UserError
-from rnnbench.insight.heat import COLUMNS, wrapped
-from rnnbench.insight.saliency import attribute, integrated
+from rnnbench.insight.heat import COLUMNS, draw, wrapped
+from rnnbench.insight.saliency import Attribution, attribute, integrated
 from rnnbench.layers import Recurrent
 from rnnbench.models import Embedding, SequenceModel
 from rnnbench.tasks import Classification, Regression
@@ -97,6 +97,12 @@ def test_lines_end_where_they_are_full_and_where_the_text_ends_them():
     assert [[(number, at) for number, at, _ in line] for line in words] == [[(0, 0)], [(1, 0), (2, 61)]]
     assert [len(line) for line in wrapped(["a", "\n", "b", " "])] == [2, 2]
     assert len(wrapped(["w" * 500])[0][0][2]) == COLUMNS
+
+
+@pytest.mark.parametrize("count", [2, 6])  # lines, an image
+def test_a_dollar_in_the_name_of_a_variable_is_no_formula(count):
+    found = Attribution("title", np.ones((3, count)), np.ones((3, count)), ("$x_$",) * count, 1.0, 0.0)
+    assert draw([("run", found)], "integrated")[0].startswith(b"\x89PNG")
 
 
 def images(run):
