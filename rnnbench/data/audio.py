@@ -37,6 +37,8 @@ def read_wav(data: bytes, name: str, rate: int) -> Tensor:
         raise UserError(f"{name}: not a WAV file of plain samples: {str(error) or 'it ends too early'}") from error
     if kind != (1, 16, rate):
         raise UserError(f"{name}: {kind[0]} channels, {kind[1]} bits, {kind[2]} Hz; wants mono, 16 bits, {rate} Hz")
+    if len(frames) % 2:
+        raise UserError(f"{name}: is cut off within a sample")
     if len(frames) < 2 * round(rate * STEP):
         raise UserError(f"{name}: {len(frames) // 2} samples are too few to hear anything in")
     return torch.from_numpy(np.frombuffer(frames, "<i2").astype(np.float32) / 2**15)

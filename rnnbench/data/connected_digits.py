@@ -146,7 +146,7 @@ def frames_needed(labels: Sequence[int]) -> int:
 
 
 def _range(name: str, value: Sequence[Any], least: float) -> tuple[Any, Any]:
-    if len(value) != 2 or not least <= value[0] <= value[1]:
+    if len(value) != 2 or not least <= value[0] <= value[1] or not all(map(math.isfinite, value)):
         above = "" if least == -math.inf else f", at least {least}"
-        raise ValueError(f"{name}={list(value)}: two numbers, the second not below the first{above}")
+        raise ValueError(f"{name}={list(value)}: two finite numbers, the second not below the first{above}")
     return value[0], value[1]

@@ -103,8 +103,7 @@ class RunningText(Dataset):
 
     def read(self, source: str, artifacts: dict[str, Any]) -> Sequences:
         """A text file, or the text itself, as one stream; the end of a line stands before it, so all is predicted."""
-        text = read_text(source, "utf-8") if _is_file(source) else source
-        ids = self.begin(text, artifacts)
+        ids = self.begin(user_text(source), artifacts)
         if len(ids) < 2:
             raise UserError("the text is empty")
         return cut_streams(ids, 1, self.steps)
@@ -241,6 +240,11 @@ class TextFile(RunningText):
         """Check that the file is there and holds a text."""
         read_text(self.path, self.encoding)
         return [Path(self.path)]
+
+
+def user_text(source: str) -> str:
+    """A user's own text: a UTF-8 file, or the text itself. Raises ``UserError`` for a file that does not serve."""
+    return read_text(source, "utf-8") if _is_file(source) else source
 
 
 def read_text(path: str, encoding: str) -> str:

@@ -110,6 +110,8 @@ def export(trained: Trained, to: Format, path: Path, lengths: bool = False) -> E
         UserError: the model cannot be exported, the file answers otherwise, or a package is missing.
     """
     _check(trained, to, lengths)
+    if path.is_dir():
+        raise UserError(f"--output {path}: is a folder; name the file, as {path / FILES[to]}")
     T = 7 if trained.spec.window is None else trained.spec.window.length
     shapes = ((1, T), (5, T + 4))
     model = Deployed(trained.model, for_onnx if to == "onnx" else for_torch).eval()
@@ -155,7 +157,7 @@ def _check(trained: Trained, to: str, lengths: bool) -> None:
         raise UserError(f"{name}: no export of words with characters: which words are equal is found while it runs")
     if not lengths:
         return
-    if trained.spec.per_step or trained.spec.window is not None:
+    if model.pooling is None or trained.spec.window is not None:
         raise UserError(f"--lengths: {name} answers at every step or reads whole windows: there are none")
     if getattr(model.backbone, "bidirectional", False):
         raise UserError(f"--lengths: {name} reads backwards too, where padding comes first; export without it, "
@@ -193,9 +195,20 @@ def _onnx(model: nn.Module, args: Args, trained: Trained, path: Path) -> Callabl
     given: dict[str, Any] = {"input_names": list(args), "output_names": ["outputs"], "dynamic_shapes": _dynamic(args)}
     program: Any = torch.onnx.export(model, kwargs=args, dynamo=True, verbose=False, **given)
     program.model.metadata_props[KEPT] = _kept(trained)
+    _open_steps(program.model.graph)
     program.save(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return lambda **args: torch.from_numpy(session.run(None, {name: a.numpy() for name, a in args.items()})[0])
+
+
+def _open_steps(graph: Any) -> None:
+    """Take back that outputs have as many steps as the example: torch says so of what follows an LSTM or a GRU."""
+    (outputs,) = graph.outputs
+    told = outputs.shape
+    for node in graph:
+        for value in node.outputs:
+            value.shape = None  # whoever reads the file finds them out again
+    outputs.shape = type(told)(["steps" if at == 1 < len(told) - 1 else size for at, size in enumerate(told)])
 
 
 def _torch(model: nn.Module, args: Args, trained: Trained, path: Path) -> Callable[..., Tensor]:

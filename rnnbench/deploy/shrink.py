@@ -72,10 +72,13 @@ def int8(model: Any) -> Any:
     for part in ("backbone", "decoder"):
         layer = own_twin(getattr(model, part, None) or nn.Identity())
         twin = None if layer is None else torch_twin(layer)
-        if twin is not None and not isinstance(twin, nn.RNN):
+        if twin is not None and _has_int8(twin):
             setattr(model, part, Packed(twin))
     if not any(type(layer) in (nn.LSTM, nn.GRU, nn.Linear) for layer in model.backbone.modules()):
-        raise UserError("its recurrence has no form in int8: torch has one for the LSTM, the GRU and linear layers")
+        raise UserError(
+            "its recurrence has no form in int8: torch has one for linear layers, the GRU and the LSTM, these with "
+            "biases and without a projection"
+        )
     kinds: dict[Any, Any] = dict.fromkeys((nn.LSTM, nn.GRU, nn.Linear), quantization.default_dynamic_qconfig)
     if not any(isinstance(vectors, nn.Embedding) for vectors in vars(model.head).get("_modules", {}).values()):
         kinds[nn.Embedding] = quantization.float_qparams_weight_only_qconfig  # shared ones are read as numbers, too
@@ -84,13 +87,18 @@ def int8(model: Any) -> Any:
         return quantization.quantize_dynamic(model, kinds, dtype=torch.qint8).eval()
 
 
+def _has_int8(twin: Any) -> bool:
+    """Whether torch has this layer in 8 bits: no RNN, no projection, none without biases."""
+    return not isinstance(twin, nn.RNN) and not twin.proj_size and twin.bias
+
+
 class Packed(nn.Module):
     """A layer of ``torch.nn`` as a backbone: with ``lengths``, and of torch's own class, by which it is quantised."""
 
     def __init__(self, twin: Any) -> None:
         super().__init__()
         sizes = (twin.input_size, twin.hidden_size, twin.num_layers, twin.bias, True, 0.0, twin.bidirectional)
-        self.net = nn.LSTM(*sizes, proj_size=twin.proj_size) if isinstance(twin, nn.LSTM) else nn.GRU(*sizes)
+        self.net = nn.LSTM(*sizes) if isinstance(twin, nn.LSTM) else nn.GRU(*sizes)
         self.net.load_state_dict(twin.state_dict())
         self.bidirectional, self.output_size = twin.bidirectional, twin.output_size
 

@@ -95,7 +95,7 @@ def _lines(part: Any, found: Attribution, colours: dict[str, Any]) -> None:
         extent = (0.5, len(seen_T) + 0.5, low, high)
         image = ax.imshow(found.shares_TV[None, :, v], aspect="auto", extent=extent, interpolation="nearest", **colours)
         ax.plot(steps, seen_T, color="black", lw=1, marker="." if len(steps) <= 60 else None)
-        ax.set_ylabel(found.names[v], fontsize=8)
+        ax.set_ylabel(found.names[v], fontsize=8, parse_math=False)
     axes[-1].set_xlabel("step")
     part.colorbar(image, ax=list(axes), label="share")
 
@@ -110,4 +110,4 @@ def _images(part: Any, found: Attribution, colours: dict[str, Any]) -> None:
     for ax in (left, right):
         ax.set(xlabel="step")
         if V <= 24:
-            ax.set_yticks(range(1, V + 1), found.names, fontsize=6)
+            ax.set_yticks(range(1, V + 1), found.names, fontsize=6, parse_math=False)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnbench.data.running_text import RunningText
+from rnnbench.data.running_text import RunningText, user_text
 from rnnbench.data.seeding import derive
 from rnnbench.data.spec import Batch
 from rnnbench.data.text import UNKNOWN, user_texts
@@ -156,7 +156,8 @@ def explained(trained: Trained, values: Tensor, target: str | None) -> tuple[str
     sigmoid = last(values).shape[-1] == 1
     likeliest = int(last(values)[0, 0] > 0) if sigmoid else int(last(values)[0].argmax())
     if target is not None and target not in names:
-        raise UserError(f"--target {target}: choose one of {', '.join(names[:50])}")
+        known = (name if name.split() == [name] else repr(name) for name in names[:50])  # a line break is a token, too
+        raise UserError(f"--target {target}: choose one of {', '.join(known)}")
     chosen = likeliest if target is None else names.index(target)
     when = "" if values.dim() == 2 else "next " if isinstance(task, LanguageModelling) else "last step "
     name = f"score of {when}{names[chosen]!r}"
@@ -195,8 +196,7 @@ def sequences(trained: Trained, source: str, count: int) -> list[tuple[Batch, li
     """
     dataset = trained.dataset
     if source and isinstance(dataset, RunningText):
-        text = Path(source).read_text(encoding="utf-8") if _is_file(source) else source
-        ids_1T1 = dataset.begin(text, trained.artifacts)[None, :, None]
+        ids_1T1 = dataset.begin(user_text(source), trained.artifacts)[None, :, None]
         return [(Batch(ids_1T1, ids_1T1), None)]
     if source:
         given = dataset.read(source, trained.artifacts)
@@ -205,13 +205,6 @@ def sequences(trained: Trained, source: str, count: int) -> list[tuple[Batch, li
     rows = [given.batch(torch.tensor([n])) for n in range(min(count, len(given)))]
     texts = user_texts(source) if source and trained.spec.vocabulary else [None] * len(rows)
     return [(row, None if words is None else words[: row.inputs_BTI.shape[1]]) for row, words in zip(rows, texts)]
-
-
-def _is_file(source: str) -> bool:
-    try:
-        return Path(source).is_file()
-    except (OSError, ValueError):  # too long for a name, or with a zero byte
-        return False
 
 
 def saliency(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import io
+import math
 import tempfile
 from collections.abc import Sequence
 from contextlib import redirect_stderr
@@ -42,8 +43,11 @@ class Probe(SequenceModule):
 def main(arguments: Sequence[str], parser: argparse.ArgumentParser) -> int:
     """Run ``rnnbench lr-find arguments``; the exit code."""
     args = parser.parse_intermixed_args(list(arguments))
-    if not 0 < args.min_lr < args.max_lr:
-        raise UserError(f"--min-lr {args.min_lr:g} --max-lr {args.max_lr:g}: must be above 0, and the first be less")
+    if not 0 < args.min_lr < args.max_lr < math.inf:
+        rates = f"--min-lr {args.min_lr:g} --max-lr {args.max_lr:g}"
+        raise UserError(f"{rates}: must be above 0 and finite, and the first be less")
+    if args.out.is_dir():
+        raise UserError(f"--out {args.out}: is a folder; name the picture, as {args.out / 'lr_find.png'}")
     overrides = [any_budget(override) for override in args.overrides]
     plan = make_plan(Composer(args.config_dir).one(overrides), overrides)
     rates, losses = range_test(plan, args.min_lr, args.max_lr, args.steps)
@@ -65,7 +69,7 @@ def range_test(plan: Plan, low: float, high: float, steps: int) -> tuple[np.ndar
     Trains weights of its own, in a folder of its own that is gone afterwards; no run is touched.
 
     Raises:
-        UserError: the run would train on several devices.
+        UserError: the run would train on several devices; the loss is not a number even at the lowest rate.
     """
     import lightning as L
     from lightning.pytorch.tuner import Tuner
@@ -105,6 +109,8 @@ def range_test(plan: Plan, low: float, high: float, steps: int) -> tuple[np.ndar
     averages *= 1 - BETA ** np.arange(2, len(averages) + 2)  # as Lightning divides
     losses = (averages - BETA * np.concatenate([[0.0], averages[:-1]])) / (1 - BETA)
     kept = np.isfinite(losses)
+    if not kept.any():
+        raise UserError("lr-find: the loss is not a number from the first step on; look at the data, or lower --min-lr")
     return rates[: len(losses)][kept], losses[kept]
 
 
@@ -129,7 +135,7 @@ def suggestion(rates: np.ndarray, losses: np.ndarray) -> float | None:
 
 
 def draw(plan: Plan, rates: np.ndarray, losses: np.ndarray, found: float | None, path: Path) -> None:
-    """Write the picture: the loss over the rate, and where it falls fastest."""
+    """Write the picture, a PNG unless the name says otherwise: the loss over the rate, and where it falls fastest."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -146,4 +152,5 @@ def draw(plan: Plan, rates: np.ndarray, losses: np.ndarray, found: float | None,
     title = f"{plan.job.model} on {plan.job.dataset}, seed {plan.job.seed}"
     ax.set(xlabel="learning rate", ylabel="training loss", title=title)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100)
+    kind = path.suffix.lower().removeprefix(".")
+    figure.savefig(path, dpi=100, format=kind if kind in figure.canvas.get_supported_filetypes() else "png")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -72,7 +73,7 @@ def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
             runs its code.
 
     Raises:
-        UserError: the folder holds no finished run, or names a class of another module.
+        UserError: the folder holds no finished run or not its weights, or names a class of another module.
     """
     directory = RunDirectory(folder)
     if modules and (here := str(Path.cwd())) not in sys.path:
@@ -90,8 +91,12 @@ def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
     task, spec = parts["task"](), spec_of(kept["spec"])
     task.bind(kept["dataset"])
     model = build_model(parts["model"], spec, task)
-    state = torch.load(weights, map_location="cpu", weights_only=True)["state_dict"]
-    model.load_state_dict({name.removeprefix("model."): value.float() for name, value in state.items()})
+    try:
+        state = torch.load(weights, map_location="cpu", weights_only=True)["state_dict"]
+        model.load_state_dict({name.removeprefix("model."): value.float() for name, value in state.items()})
+    except (RuntimeError, EOFError, UnpicklingError) as error:
+        reason = " ".join(str(error).split()).partition(". ")[0][:200] or "it ends too early"
+        raise UserError(f"{weights}: does not hold the weights of this run: {reason}") from error
     return Trained(config, parts["dataset"](), task, spec, model.eval(), kept["dataset"])
 
 

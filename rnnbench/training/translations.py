@@ -62,7 +62,8 @@ def draw_attention(trained: Trained, source: str, path: Path) -> None:
 def look(model: Translator, task: Translation, batch: Batch, sources: Sequence[list[str]]) -> list[Looked]:
     """Translate the sentences of a batch, then read them again to see where each word looked."""
     written = [
-        torch.cat([ids, ids.new_tensor([EDGE])]) for ids in task.predictions(model.run(batch), batch, per_step=False)
+        torch.cat([ids.cpu(), torch.tensor([EDGE])])  # pairs are put together there, from wherever they were written
+        for ids in task.predictions(model.run(batch), batch, per_step=False)
     ]
     told = Pairs(written, written).batch(torch.arange(len(written)))
     assert told.mask is not None
@@ -108,8 +109,10 @@ def _figure(looked: Sequence[Looked]) -> tuple[bytes, tuple[int, int]]:
     axes = figure.subplots(len(looked), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axis, one in zip(axes, looked):
         axis.imshow(one.weights_TS, cmap="Greys", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-        axis.set_xticks(range(len(one.source)), one.source, rotation=45, ha="left", rotation_mode="anchor")
-        axis.set_yticks(range(len(one.written)), ["(end)" if word == END else word for word in one.written])
+        turned: dict[str, Any] = {"rotation": 45, "ha": "left", "rotation_mode": "anchor"}
+        written = ["(end)" if word == END else word for word in one.written]
+        axis.set_xticks(range(len(one.source)), one.source, **turned, parse_math=False)  # "$" is a word
+        axis.set_yticks(range(len(one.written)), written, parse_math=False)
         axis.xaxis.tick_top()
         axis.tick_params(length=0)
     buffer = io.BytesIO()

@@ -54,6 +54,7 @@ def test_samples_are_read_back_and_other_files_refused(wav):
         (wav(samples, rate=16000), "16000 Hz; wants mono, 16 bits, 8000 Hz"),
         (wav(samples, channels=2), "2 channels"),
         (wav(samples[:9]), "9 samples are too few"),
+        (wav(samples)[:-1], "x: is cut off within a sample"),
     ):
         with pytest.raises(UserError, match=message):
             read_wav(data, "x", RATE)

@@ -111,9 +111,11 @@ def test_a_file_of_the_users_own(made, tmp_path, wav):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"digits": (0, 3)}, r"digits=\[0, 3\]: two numbers, the second not below the first, at least 1"),
-        ({"gap": (0.3, 0.1)}, "gap=.*two numbers"),
-        ({"snr": (20,)}, "snr=.*two numbers"),
+        ({"digits": (0, 3)}, r"digits=\[0, 3\]: two finite numbers, the second not below the first, at least 1"),
+        ({"gap": (0.3, 0.1)}, "gap=.*two finite numbers"),
+        ({"gap": (0.3, float("inf"))}, "gap=.*two finite numbers"),
+        ({"snr": (20,)}, "snr=.*two finite numbers"),
+        ({"snr": (float("-inf"), 20)}, "snr=.*two finite numbers"),
         ({"test_size": 0}, "test_size=0: must be at least 1"),
     ],
 )

@@ -3,15 +3,22 @@
 import io
 import json
 import sys
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
+from rnnbench import layers
 from rnnbench.cli import main
 from rnnbench.data.spec import DataSpec
 from rnnbench.deploy import export as module
 from rnnbench.errors import UserError
+from rnnbench.models import build_model
+from rnnbench.tasks import Regression, Transcription
 from rnnbench.training.predict import load_trained
 
 onnx = pytest.importorskip("onnx")
@@ -40,6 +47,7 @@ def test_onnx_has_the_operator_of_an_lstm_and_its_numbers(finished, capsys):
     torch.testing.assert_close(answer(run / "model.onnx", inputs=x_BTI), head(lstm(x_BTI)[0][:, -1]))
     file = onnx.load(run / "model.onnx")
     assert "LSTM" in {node.op_type for node in file.graph.node}
+    assert 7 not in {d.dim_value for value in file.graph.value_info for d in value.type.tensor_type.shape.dim}
     assert {entry.key: json.loads(entry.value) for entry in file.metadata_props if entry.key == "artifacts.json"}
 
 
@@ -63,6 +71,17 @@ def test_a_cell_that_onnx_does_not_know_is_a_scan_and_with_lengths_padding_takes
     found = answer(path, inputs=ids_BTI, lengths=torch.tensor([6, 4]))
     alone = [trained.model(ids_BTI[:1]), trained.model(ids_BTI[1:, :4])]
     torch.testing.assert_close(found, torch.cat(alone))
+
+
+def test_the_steps_of_the_example_are_not_those_of_the_file():
+    ir = pytest.importorskip("onnx_ir")
+    values = [onnx.helper.make_tensor_value_info(name, 1, ["batch", 7, 3]) for name in ("inputs", "inner", "outputs")]
+    nodes = [onnx.helper.make_node("Relu", [a.name], [b.name]) for a, b in pairwise(values)]
+    made = ir.from_proto(onnx.helper.make_graph(nodes, "net", values[:1], values[2:], value_info=values[1:2]))
+    module._open_steps(made)
+    assert ir.to_proto(made).output[0].type.tensor_type.shape.dim[1].dim_param == "steps"
+    assert [d.dim_value for d in ir.to_proto(made).output[0].type.tensor_type.shape.dim] == [0, 0, 3]
+    assert made.node(0).outputs[0].shape is None
 
 
 def test_a_file_that_answers_otherwise_is_not_kept(finished, tmp_path, monkeypatch):
@@ -93,9 +112,32 @@ def test_mistakes_are_one_line(finished, tagged, tmp_path, monkeypatch, capsys):
     assert "pip install 'rnnbench[export]'" in capsys.readouterr().err
 
 
-def test_lengths_are_refused_where_every_step_answers(tagged, tmp_path):
-    with pytest.raises(UserError, match="--lengths: gru on conll answers at every step"):
-        module.export(load_trained(tagged()), "torch_export", tmp_path / "x.pt2", lengths=True)
+def untrained(spec, task):
+    """What ``export`` looks at of a run."""
+    model = build_model(partial(layers.GRU, hidden_size=4), spec, task)
+    return SimpleNamespace(
+        config={"model": {"name": "gru"}}, dataset=SimpleNamespace(name="made"), task=task, spec=spec, model=model
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "task"),
+    [
+        (DataSpec("transcription", 2, 3, labels=("0", "1", "2")), Transcription()),
+        (DataSpec("regression", 2, 3, per_step=True), Regression("regression")),
+    ],
+)
+def test_lengths_are_refused_where_every_step_answers(spec, task, tmp_path):
+    with pytest.raises(UserError, match="--lengths: gru on made answers at every step"):
+        module.export(untrained(spec, task), "torch_export", tmp_path / "x.pt2", lengths=True)
+
+
+def test_a_folder_is_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trained = untrained(DataSpec("regression", 2, 3), Regression("regression"))
+    for path in (tmp_path, Path()):
+        with pytest.raises(UserError, match=r"is a folder; name the file, as .*model\.pt2"):
+            module.export(trained, "torch_export", path)
 
 
 def test_the_example_of_ids_is_in_the_vocabulary():

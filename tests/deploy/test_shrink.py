@@ -65,7 +65,16 @@ def test_int8_weights_lie_within_half_a_step_of_the_trained_ones():
     assert sized("int8", int8(dense), dense).bytes < 0.35 * sized("whole", dense).bytes
 
 
-@pytest.mark.parametrize("backbone", [layers.RNN(3, 6, batch_first=True), layers.TCN(3, 6, batch_first=True)])
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        layers.RNN(3, 6, batch_first=True),
+        layers.TCN(3, 6, batch_first=True),
+        layers.LSTM(3, 6, batch_first=True, proj_size=2),
+        layers.TorchLSTM(3, 6, batch_first=True, proj_size=2),
+        layers.GRU(3, 6, batch_first=True, bias=False),
+    ],
+)
 def test_what_has_no_form_in_int8_says_so(backbone):
     with pytest.raises(UserError, match="no form in int8"):
         int8(model(backbone))

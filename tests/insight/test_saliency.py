@@ -10,14 +10,17 @@ from torch import nn
 
 from rnnbench.cells import GRU
 from rnnbench.cli import main
+from rnnbench.data import TextFile
 from rnnbench.data.spec import Batch, DataSpec
 from rnnbench.errors import UserError
-from rnnbench.insight.heat import COLUMNS, wrapped
-from rnnbench.insight.saliency import attribute, integrated
+from rnnbench.insight.heat import COLUMNS, draw, wrapped
+from rnnbench.insight.saliency import Attribution, attribute, integrated, sequences
 from rnnbench.layers import Recurrent
 from rnnbench.models import Embedding, SequenceModel
-from rnnbench.tasks import Classification, Regression
+from rnnbench.tasks import Classification, LanguageModelling, Regression
 from rnnbench.training.predict import load_trained
+
+LETTERS = DataSpec("language_modelling", 1, 4, per_step=True, carries_state=True, vocabulary=5)
 
 
 def one(inputs_TI):
@@ -99,6 +102,12 @@ def test_lines_end_where_they_are_full_and_where_the_text_ends_them():
     assert len(wrapped(["w" * 500])[0][0][2]) == COLUMNS
 
 
+@pytest.mark.parametrize("count", [2, 6])  # lines, an image
+def test_a_dollar_in_the_name_of_a_variable_is_no_formula(count):
+    found = Attribution("title", np.ones((3, count)), np.ones((3, count)), ("$x_$",) * count, 1.0, 0.0)
+    assert draw([("run", found)], "integrated")[0].startswith(b"\x89PNG")
+
+
 def images(run):
     events = EventAccumulator(str(run), size_guidance={"images": 0}).Reload()
     return {tag: events.Images(tag) for tag in events.Tags()["images"]}
@@ -147,6 +156,24 @@ def test_a_language_model_is_asked_for_its_next_token(finished, tmp_path, capsys
     found = attribute(trained, one(ids[:, None]))
     assert found.names == ("\n", *"once upon")
     assert found.score == pytest.approx(float(trained.model(ids[None, :, None]).detach()[0, -1].max()), abs=1e-5)
+
+
+def test_a_token_that_breaks_the_line_is_told_within_it():
+    dataset = TextFile(path="unread.txt")
+    artifacts = {"level": "characters", "vocabulary": ["\n", "<unk>", "a", " "]}
+    model = SequenceModel(Recurrent(GRU, 4, 3, batch_first=True), 4, None, Embedding(LETTERS, 4))
+    run = run_of(model, LETTERS, LanguageModelling(), **artifacts)
+    run.dataset = dataset
+    with pytest.raises(UserError, match=r"--target b: choose one of '\\n', <unk>, a, ' '$"):
+        attribute(run, sequences(run, "aa", 1)[0][0], target="b")
+
+
+@pytest.mark.parametrize(("data", "message"), [("\xe4".encode("cp1252"), "is not utf-8"), (b"\n", "is empty")])
+def test_a_text_of_another_encoding_and_an_empty_one_are_one_line(data, message, tmp_path):
+    run = SimpleNamespace(dataset=TextFile(path="unread.txt"), artifacts={})
+    (tmp_path / "own.txt").write_bytes(data)
+    with pytest.raises(UserError, match=f"own.txt {message}"):
+        sequences(run, str(tmp_path / "own.txt"), 1)
 
 
 def test_mistakes_are_one_line(finished, tagged, tmp_path, capsys):

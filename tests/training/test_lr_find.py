@@ -1,13 +1,18 @@
 """The range test against its own definition, the suggestion against a closed form, and no run left behind."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 
 from rnnbench.cli import main
 from rnnbench.data.module import SequenceDataModule
 from rnnbench.data.seeding import derive
+from rnnbench.errors import UserError
 from rnnbench.models import PARTS, build_model
-from rnnbench.training.lr_find import range_test, suggestion
+from rnnbench.training.lr_find import draw, range_test, suggestion
+from rnnbench.training.run import build_module
 
 
 def test_the_loss_falls_fastest_in_the_middle_of_its_fall():
@@ -48,14 +53,37 @@ def test_the_command_names_a_rate_draws_a_picture_and_makes_no_run(runs, tmp_pat
     assert not (runs.folder / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "head"), [("picture", b"\x89PNG"), ("picture.xyz", b"\x89PNG"), ("picture.SVG", b"<?xml")]
+)
+def test_the_picture_has_the_name_that_is_asked_for(tmp_path, name, head):
+    job = SimpleNamespace(model="gru", dataset="toy", seed=0)
+    draw(SimpleNamespace(job=job), np.logspace(-3, 0, 12), np.arange(12.0)[::-1], None, tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(head)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_loss_that_is_never_a_number_is_one_line(runs, monkeypatch):
+    def broken(*args):
+        module = build_module(*args)
+        torch.nn.init.constant_(next(module.model.parameters()), torch.nan)
+        return module
+
+    monkeypatch.setattr("rnnbench.training.lr_find.build_module", broken)
+    with pytest.raises(UserError, match="lr-find: the loss is not a number from the first step on"):
+        range_test(runs.plan(), 1e-4, 1e-2, 12)
+
+
 def test_mistakes_are_one_line(runs, tmp_path, capsys):
     for words, message in (
         (["model=grue"], "model=grue"),
         (["--min-lr", "1", "--max-lr", "0.1"], "--min-lr 1 --max-lr 0.1"),
+        (["--max-lr", "inf"], "--max-lr inf: must be above 0 and finite"),
+        (["--out", str(tmp_path)], "is a folder; name the picture, as"),
         (["--steps", "0"], "'0' is not a number of at least 1"),
         (["trainer.strategy=ddp", "trainer.devices=2", "trainer.accelerator=cpu"], "set trainer.devices=1"),
     ):
-        assert main(["lr-find", *words, "--out", str(tmp_path / "lr.png")]) == 2
+        assert main(["lr-find", "--out", str(tmp_path / "lr.png"), *words]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert message in line
     assert not (tmp_path / "lr.png").exists()

@@ -54,6 +54,21 @@ def test_mistakes_are_one_line(runs, tmp_path, capsys):
     assert "x: no such file; give a CSV file, a line for every step, 2 number(s) a line" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("torn", ["cut", "empty", "text", "another"])
+def test_weights_that_are_not_those_of_the_run_are_one_line(finished, tmp_path, torn, capsys):
+    run = tmp_path / "copy"
+    shutil.copytree(finished("model=gru", "dataset=digits"), run)
+    weights = run / "checkpoints" / "selected.ckpt"
+    if torn == "another":
+        torch.save({"state_dict": {"model.head.weight": torch.zeros(10, 3)}}, weights)
+    else:
+        weights.write_bytes({"cut": weights.read_bytes()[:300], "empty": b"", "text": b"no weights"}[torn])
+    capsys.readouterr()
+    assert main(["predict", str(run), "steps.csv"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{weights}: does not hold the weights of this run" in line
+
+
 def test_a_part_of_a_part_is_looked_at_too():
     check_targets({"_target_": "rnnbench.tasks.Regression", "encoder": {"_target_": "rnnbench.models.Embedding"}}, ())
     check_targets({"_target_": "mine.Cell"}, ["mine"])

@@ -2,14 +2,17 @@
 
 import json
 import random
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rnnbench.cli import main
+from rnnbench.data.parallel import END, Pairs
 from rnnbench.training.predict import load_trained
-from rnnbench.training.translations import look
+from rnnbench.training.translations import Looked, _figure, look
 
 GERMAN, ENGLISH = ["null", "eins", "zwei", "drei"], ["zero", "one", "two", "three"]
 SMALL = ["dataset=parallel_text", "dataset.path=pairs.tsv", "model.bidirectional=true", "model.hidden_size=8"]
@@ -65,6 +68,37 @@ def test_weights_of_attention_are_those_of_the_words_written(pairs):
     assert " ".join(one.written[:-1]) == answer["translation"]
     assert one.weights_TS.shape == (len(one.written), 3)
     assert one.weights_TS.sum(1) == pytest.approx(1, abs=1e-5)
+
+
+class Elsewhere(torch.Tensor):
+    """Words on another device: what is on the CPU picks nothing from them before they are brought there."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        if function is torch.Tensor.cpu:
+            return args[0].as_subclass(torch.Tensor)
+        if function is torch.Tensor.index_select:
+            raise RuntimeError("Expected all tensors to be on the same device")
+        return super().__torch_function__(function, types, args, kwargs or {})
+
+
+def test_words_written_on_another_device_are_looked_at(monkeypatch):
+    task = SimpleNamespace(
+        words=[END, "one"], predictions=lambda *args, **kwargs: [torch.tensor([3]).as_subclass(Elsewhere)]
+    )
+    seen = []
+    model = SimpleNamespace(
+        run=lambda batch: None, attention_weights=lambda batch: seen.append(batch) or torch.ones(1, 2, 1)
+    )
+    (one,) = look(model, task, Pairs([torch.tensor([[2]])], [torch.tensor([2])]).batch(torch.arange(1)), [["eins"]])
+    assert one.written == ["one", END]
+    assert seen[0].targets.tolist() == [[3, 2]]
+
+
+def test_a_dollar_is_a_word_and_no_formula():
+    looked = Looked(np.ones((2, 2)), ["http://a/$x_$", "$^$"], ["$\\frac$", END])
+    png, _ = _figure([looked])
+    assert png.startswith(b"\x89PNG")
 
 
 def test_a_run_that_was_cut_off_ends_with_the_same_numbers(pairs):
