@@ -37,7 +37,8 @@ def newest_window(table: Table, artifacts: Mapping[str, Any]) -> Tensor:
     missing_RV = np.isnan(values_RV)
     values_RV = _complete(table, features, values_RV, filled=artifacts["impute"])
     if artifacts["log"]:
-        values_RV = np.log(_positive(table, features, values_RV))
+        table.require_positive(features, values_RV)
+        values_RV = np.log(values_RV)
     shift_V, scale_V = (np.array([artifacts[part][name] for name in features]) for part in ("shift", "scale"))
     parts = [(values_RV - shift_V) / scale_V, missing_RV[:, [features.index(name) for name in artifacts["masked"]]]]
     if artifacts["calendar"] and not _at_head(artifacts):
@@ -88,11 +89,3 @@ def _complete(table: Table, features: list[str], values_RV: np.ndarray, filled: 
             raise UserError(f"{table.path}: column {name!r} has missing values, on line {table.lines(rows)}")
     R = len(values_RV)
     return fill(values_RV, filled, (R, R, R)) if filled is not None else values_RV
-
-
-def _positive(table: Table, features: list[str], values_RV: np.ndarray) -> np.ndarray:
-    for name, column_R in zip(features, values_RV.T):
-        rows = np.flatnonzero(column_R <= 0)
-        if len(rows):
-            raise UserError(f"{table.path}: column {name!r} is not positive on line {table.lines(rows)}")
-    return values_RV

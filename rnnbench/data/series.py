@@ -135,10 +135,9 @@ class TimeSeries(Dataset):
         data_dir: str | Path | None = None,
     ):
         super().__init__(name, batch_size, eval_batch_size, data_dir)
-        if source is None:
-            if path is None:
-                raise ValueError("path=null: name the CSV file, dataset.path=FILE.csv")
-            source = CsvFile(path, time_column, time_format, encoding, separator, header)
+        if source is None and path is None:
+            raise ValueError("path=null: name the CSV file, dataset.path=FILE.csv")
+        source = source or CsvFile(str(path), time_column, time_format, encoding, separator, header)
         self.source, self.files = source, source.files
         self.targets, self.features = names_once("targets", targets), names_once("features", features)
         self.window, self.stride = at_least("window", window, 1), at_least("stride", stride, 1)
@@ -161,8 +160,7 @@ class TimeSeries(Dataset):
         self.impute = None if impute is None else one_of("impute", impute, IMPUTE)
         if mask and impute is None:
             raise ValueError("mask=True: marks filled cells, so set impute to ffill, linear or mean")
-        self.mask = mask
-        self._seed = 0
+        self.mask, self._seed = mask, 0
 
     @property
     def spec(self) -> DataSpec:
@@ -302,7 +300,7 @@ class TimeSeries(Dataset):
         cuts = self._cuts(len(raw_RC))
         self._check_missing(used, missing_RC, cuts[0])
         if self.log:
-            self._check_positive(used, raw_RC)
+            self._table.require_positive(used, raw_RC, "; set dataset.log=false")
         values_RC = np.log(raw_RC) if self.log else raw_RC
         scaler = fit_scaler(used, values_RC[: cuts[0]], self.scaling)
         filled_RC = values_RC if self.impute is None else fill(values_RC, self.impute, cuts)
@@ -386,15 +384,6 @@ class TimeSeries(Dataset):
                 )
             if column_R[:train_end].all():
                 raise UserError(f"{self._table.path}: column {name!r} has no value in the training rows")
-
-    def _check_positive(self, used: list[str], raw_RC: np.ndarray) -> None:
-        for name, column_R in zip(used, raw_RC.T, strict=True):
-            rows = np.flatnonzero(column_R <= 0)
-            if len(rows):
-                raise UserError(
-                    f"{self._table.path}: column {name!r} is not positive on line {self._table.lines(rows)}; "
-                    "set dataset.log=false"
-                )
 
     def _check_past(self, key: str, needed: int, rows: int) -> None:
         if rows < needed:

@@ -1,6 +1,8 @@
 """A CSV file as columns of numbers; whatever is wrong with it is said in one line.
 
 Row numbers in messages are line numbers of the file, as an editor shows them.
+
+Shape suffixes: R rows, C columns.
 """
 
 from __future__ import annotations
@@ -95,6 +97,13 @@ class Table:
                 )
             columns.append(numbers)
         return np.stack(columns, axis=1)
+
+    def require_positive(self, names: list[str], values_RC: np.ndarray, advice: str = "") -> None:
+        """Raise ``UserError`` where one of the ``values`` of these columns has no logarithm."""
+        for name, column_R in zip(names, values_RC.T, strict=True):
+            rows = np.flatnonzero(column_R <= 0)
+            if len(rows):
+                raise UserError(f"{self.path}: column {name!r} is not positive on line {self.lines(rows)}{advice}")
 
     def words(self, name: str) -> list[str]:
         """The cells of a column as they are. Raises ``UserError`` for an empty one."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ NOT_SCIENCE = {"data_dir", "path", "valid_path", "test_path", "eval_batch_size"}
 NOT_SCIENCE |= {"target_path", "valid_target_path", "test_target_path"}
 TYPED = {"trainer": schema.Trainer, "debug": schema.Debug, "success": schema.Success}
 HEAD = ("dataset", "model", "parameters", "seed")
+_SOLVED: dict[str, Match] = {}  # what was asked to the answer: the jobs of a sweep ask the same for every seed
 
 
 class Problems(UserError):
@@ -164,12 +166,14 @@ def _solve_budget(config: dict[str, Any], dataset: Any, task: Any, overrides: Se
         backbone = build_part("model", {**config["model"], "hidden_size": hidden_size})
         return count_parameters(_meta(backbone, dataset, task, "model"))["backbone"]
 
+    asked = json.dumps([config[group] for group in ("model", "task", "budget")], sort_keys=True) + repr(dataset.spec)
     try:
-        match = match_hidden_size(count, target, config["budget"]["tolerance"])
+        if asked not in _SOLVED:
+            _SOLVED[asked] = match_hidden_size(cache(count), target, config["budget"]["tolerance"])
     except ValueError as error:
         raise Problems([f"budget.{error}"]) from error
-    config["model"]["hidden_size"] = match.hidden_size
-    return match
+    config["model"]["hidden_size"] = _SOLVED[asked].hidden_size
+    return _SOLVED[asked]
 
 
 def _optimizer(config: dict[str, Any], model: Any) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
