@@ -182,6 +182,8 @@ def _inspect(args: argparse.Namespace) -> int:
     from rnnbench.insight.time import inspect
     from rnnbench.training.predict import load_trained
 
+    if args.saliency is None and args.target is not None:
+        raise UserError(f"--target {args.target}: says of what --saliency is measured; add --saliency")
     runs = [(run.resolve().name.rpartition("-")[0], run, load_trained(run, args.module)) for run in args.runs]
     out = args.out or Path("inspect.png" if args.saliency is None else "saliency.png")
     if args.saliency is not None:

@@ -22,6 +22,7 @@ from rnnbench.layers import Recurrent
 from rnnbench.layers.loop import loop
 from rnnbench.layers.packing import from_padded
 from rnnbench.layers.wrappers import Around
+from rnnbench.training.pictures import save_picture
 from rnnbench.training.predict import Trained
 
 GATES = ("i", "f", "o", "r", "z", "u")  # names under which cells write gates that lie in 0..1
@@ -141,5 +142,4 @@ def _draw(flows: dict[str, np.ndarray], pictures: Sequence[tuple[str, str, Tenso
         image = ax.imshow(gate_TU.T.numpy(), aspect="auto", vmin=0, vmax=1, interpolation="nearest")
         ax.set(ylabel=f"{label}: {name}", xlabel="step")
         figure.colorbar(image, ax=ax)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100)
+    save_picture(figure, path)

@@ -198,6 +198,12 @@ def _check(backbone: nn.Module, attention: str, input_feeding: bool) -> None:
         raise ValueError("composition: a translator needs a network with a state, from which the decoder goes on")
     if input_feeding and attention != "luong":
         raise ValueError(f"composition.input_feeding=True: belongs to attention=luong, not to {attention}")
+    masks = getattr(backbone, "variational_dropout", {}), getattr(backbone, "weight_dropout", 0.0)
+    if (input_feeding or attention == "bahdanau") and (any(masks[0].values()) or masks[1]):
+        raise ValueError(
+            "model.variational_dropout, model.weight_dropout: keep one mask for a sentence, which a decoder that goes "
+            "step by step cannot; set them to 0, or attention=luong and input_feeding=false"
+        )
 
 
 def _check_sizes(size: int, dropout: float, init_range: float | None) -> None:

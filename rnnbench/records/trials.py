@@ -37,7 +37,7 @@ class Range:
         return f"1 less {ends}" if self.less else ends
 
     def draw(self, generator: random.Random) -> float:
-        """A value with four significant digits."""
+        """A value with four significant digits; what is taken from 1 has six."""
         u = generator.random()
         value = self.low * (self.high / self.low) ** u if self.log else self.low + (self.high - self.low) * u
         if self.whole:
@@ -84,15 +84,16 @@ class Trials:
         return [[*(f"{key}={value}" for key, value in draw.items()), f"seed={i}"] for i, draw in drawn]
 
     def made(self, runs: Sequence[Run]) -> list[Run]:
-        """Those of ``runs``, of one cell, that are trials and have ended."""
+        """Those of ``runs``, of one cell, that are trials and have ended; of a trial that was made twice the last."""
         draws = self.draws()
-        return [
-            run
+        made = {
+            run.job.seed: run
             for run in runs
             if run.record is not None
             and run.job.seed < self.count
             and all(run.job.hparams.get(key) == value for key, value in draws[run.job.seed].items())
-        ]
+        }
+        return list(made.values())
 
     def reported(self, runs: Sequence[Run]) -> list[Run]:
         """The best of ``runs``, of one cell, the best first; none before all trials have ended."""

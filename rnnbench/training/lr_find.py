@@ -23,6 +23,7 @@ from rnnbench.errors import UserError
 from rnnbench.tasks.module import SequenceModule
 from rnnbench.training.compose import Composer, any_budget
 from rnnbench.training.devices import quiet
+from rnnbench.training.pictures import save_picture
 from rnnbench.training.plan import Plan, make_plan
 from rnnbench.training.run import DOUBLE, build_module, read_vectors
 
@@ -151,6 +152,4 @@ def draw(plan: Plan, rates: np.ndarray, losses: np.ndarray, found: float | None,
     ax.legend()
     title = f"{plan.job.model} on {plan.job.dataset}, seed {plan.job.seed}"
     ax.set(xlabel="learning rate", ylabel="training loss", title=title)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kind = path.suffix.lower().removeprefix(".")
-    figure.savefig(path, dpi=100, format=kind if kind in figure.canvas.get_supported_filetypes() else "png")
+    save_picture(figure, path)

@@ -1,4 +1,4 @@
-"""The picture of a run: its forecast against the truth on the test rows.
+"""Pictures: of a run, its forecast against the truth on the test rows; and how any is saved.
 
 Shape suffixes: N test windows, W windows drawn, S rows predicted by each, C targets.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
@@ -17,6 +17,9 @@ from rnnbench.records.events import write_image
 from rnnbench.tasks.forecasting import Forecasting
 from rnnbench.tasks.module import SequenceModule, predict
 from rnnbench.training.plan import Plan
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ROWS, PANELS = 400, 4  # the most test rows and targets that are drawn
 DPI = 100
@@ -102,3 +105,10 @@ def _joined(starts_W: np.ndarray, line_WS: np.ndarray, whole: bool = False) -> t
         rows_WS = np.concatenate([rows_WS, rows_WS[:, -1:]], axis=1)
         line_WS = np.concatenate([line_WS, np.full((len(line_WS), 1), np.nan)], axis=1)
     return rows_WS.flatten(), line_WS.flatten()
+
+
+def save_picture(figure: Figure, path: Path) -> None:
+    """Save a figure, as PNG unless the name's ending says otherwise; folders are made."""
+    kind = path.suffix.lower().removeprefix(".")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100, format=kind if kind in figure.canvas.get_supported_filetypes() else "png")

@@ -78,7 +78,7 @@ def test_the_command_draws_a_picture_of_several_runs(tmp_path, monkeypatch, caps
     paths = sorted(map(str, (tmp_path / "runs" / "runs").glob("digits-*")))
     assert len(paths) == 2
     capsys.readouterr()
-    out = tmp_path / "look.png"
+    out = tmp_path / "look.of_both"  # an ending of no kind of picture
     assert main(["inspect", *paths, "--out", str(out)]) == 0
     assert out.read_bytes().startswith(b"\x89PNG")
     said = capsys.readouterr().out

@@ -153,6 +153,16 @@ def test_mistakes_are_one_line(options, message):
         make(**options)
 
 
+@pytest.mark.parametrize("options", KINDS)
+def test_one_mask_for_a_sentence_needs_a_decoder_that_reads_it_at_once(options):
+    for noise in ({"variational_dropout": 0.5}, {"weight_dropout": 0.5}):
+        if options in KINDS[:3]:
+            assert make(partial(GRU, **noise), **options)
+        else:
+            with pytest.raises(ValueError, match="keep one mask for a sentence"):
+                make(partial(GRU, **noise), **options)
+
+
 def test_a_network_without_a_state_is_refused():
     with pytest.raises(ValueError, match="a translator needs a network with a state"):
         make(lambda bidirectional, num_layers, **sizes: TCN(**sizes))

@@ -66,6 +66,9 @@ def test_the_best_tenth_is_reported_once_all_trials_have_ended(table, make):
     stranger = make.run(0.0, model="lstm", seed=3, hparams={"optimizer.lr": 0.5})  # of another draw
     assert table.reported([*runs, stranger]) == [runs[19], runs[18]]
     assert table.missing(runs) == {("tanh", "adding"): 20}
+    again = make.run(2.0, model="lstm", seed=4, hparams=table.trials.draws()[4], identity="0123456789abcdef")
+    assert table.reported([*runs[:-1], again]) == []
+    assert table.reported([*runs, again]) == [runs[19], runs[18]]
 
 
 def test_a_diverged_trial_is_never_among_the_best(table, make):
