@@ -187,12 +187,12 @@ def sweep_table(result: SweepCost) -> str:
 
 def replicas_table(cases: Sequence[ReplicaCost]) -> str:
     """A Markdown table: how many times as long the runs take one after the other."""
-    rows = [
-        [c.name, f"{c.ratio('wall'):.2f}", f"{c.ratio('cpu'):.2f}", f"{c.wanted:g}", f"{c.difference:.1g}"]
-        for c in cases
-    ]
-    header = ["whole runs", "one by one / together, seconds", "CPU seconds", "wanted", "weights differ by at most"]
-    return "\n".join(_markdown(header, rows))
+    rows = []
+    for c in cases:
+        ratios = (c.ratio_of_steps(), c.ratio("wall"), c.ratio("cpu"))
+        rows.append([c.name, *(f"{ratio:.2f}" for ratio in ratios), f"{c.wanted:g}", f"{c.difference:.1g}"])
+    header = ["one by one / together", "training steps", "whole runs", "CPU of whole runs", "wanted of steps"]
+    return "\n".join(_markdown([*header, "weights differ by at most"], rows))
 
 
 def _markdown(header: list[str], rows: list[list[str]]) -> list[str]:

@@ -44,6 +44,8 @@ class ReplicaCost:
     Attributes:
         alone: seconds of each run that was trained by itself; the first ``len(alone)`` seeds.
         together: seconds of all runs as one program.
+        steps: training steps a second (forward, backward, clipping, optimiser, logging), as the records say: the median
+            of the runs in ``alone``, and the mean of the group's, each by its share of the time.
         difference: largest difference of a last weight between the two ways, over the runs in ``alone``.
         wanted: ratio that is aimed at.
     """
@@ -52,8 +54,14 @@ class ReplicaCost:
     replicas: int
     alone: list[Seconds]
     together: Seconds
+    steps: tuple[float, float]
     difference: float
     wanted: float
+
+    def ratio_of_steps(self) -> float:
+        """How many times as long the training steps take one after the other; opening, scoring and files apart."""
+        alone, together = self.steps
+        return together / alone
 
     def ratio(self, clock: str = "wall") -> float:
         """How many times as long the runs take one after the other, from the median of those measured."""
@@ -62,7 +70,7 @@ class ReplicaCost:
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
-        return {**asdict(self), "ratio_wall": self.ratio("wall"), "ratio_cpu": self.ratio("cpu")}
+        return {**asdict(self), "ratio_wall": self.ratio("wall"), "ratio_cpu": self.ratio("cpu"), "ratio_steps": self.ratio_of_steps()}
 
 
 def measure_replicas(overrides: Sequence[str] = (), singles: int = 3) -> list[ReplicaCost]:
@@ -89,10 +97,10 @@ def _measure(
         taken = [timed(lambda plan=plan: run(plan, StopFlag()))[1] for plan in alone]
         group = [_plan(composer, chosen, seed, f"{folder}/group") for seed in range(replicas)]
         _, together = timed(lambda: run_group(group, StopFlag(), lambda *told: None))
-        for plan in [*alone, *group]:
-            finished(plan)
+        rates = [[finished(plan)["steps_per_second"] for plan in plans] for plans in (alone, group)]
+        steps = statistics.median(rates[0]), statistics.fmean(rates[1])
         apart = [largest_difference(last_weights(a), last_weights(b)) for a, b in zip(alone, group)]
-    return ReplicaCost(name, replicas, taken, together, max(apart), wanted)
+    return ReplicaCost(name, replicas, taken, together, steps, max(apart), wanted)
 
 
 def _plan(composer: Composer, chosen: list[str], seed: int, runs_dir: str) -> Plan:
