@@ -70,7 +70,12 @@ class ReplicaCost:
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
-        return {**asdict(self), "ratio_wall": self.ratio("wall"), "ratio_cpu": self.ratio("cpu"), "ratio_steps": self.ratio_of_steps()}
+        return {
+            **asdict(self),
+            "ratio_wall": self.ratio("wall"),
+            "ratio_cpu": self.ratio("cpu"),
+            "ratio_steps": self.ratio_of_steps(),
+        }
 
 
 def measure_replicas(overrides: Sequence[str] = (), singles: int = 3) -> list[ReplicaCost]:

@@ -18,6 +18,7 @@ from torch import Tensor
 from rnnbench.data.dataset import Dataset, Sequences, Splits, at_least, one_of
 from rnnbench.data.spec import DataSpec
 from rnnbench.data.streams import END, UNKNOWN, Level, Parts, Tokens, cut_streams, encode, shares, tokens, unigram_nll
+from rnnbench.data.text import names_a_file
 from rnnbench.errors import UserError
 
 
@@ -244,7 +245,7 @@ class TextFile(RunningText):
 
 def user_text(source: str) -> str:
     """A user's own text: a UTF-8 file, or the text itself. Raises ``UserError`` for a file that does not serve."""
-    return read_text(source, "utf-8") if _is_file(source) else source
+    return read_text(source, "utf-8") if names_a_file(source) else source
 
 
 def read_text(path: str, encoding: str) -> str:
@@ -262,13 +263,6 @@ def read_text(path: str, encoding: str) -> str:
 
 def _bytes(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return Path(path).expanduser().read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _is_file(source: str) -> bool:
-    try:
-        return Path(source).is_file()
-    except (OSError, ValueError):  # a text too long for a name, or with a zero byte
-        return False

@@ -112,10 +112,10 @@ def user_texts(source: str) -> list[list[str]]:
     Raises:
         UserError: in one line, for an absent or empty file, another encoding, or a text without a word.
     """
-    path = Path(source).expanduser()
-    if not _names_a_file(path, source):
+    if not names_a_file(source):
         lines, where = [source], "the text"
     else:
+        path = Path(source).expanduser()
         lines, where = _lines(path), f"{path}: line"
     texts = [tokenise(line) for line in lines]
     for number, tokens in enumerate(texts, 1):
@@ -124,9 +124,10 @@ def user_texts(source: str) -> list[list[str]]:
     return texts
 
 
-def _names_a_file(path: Path, source: str) -> bool:
+def names_a_file(source: str) -> bool:
+    """Whether it is a file, and not a text itself. Raises ``UserError`` for what looks like one and is not there."""
     try:
-        if path.is_file():
+        if Path(source).expanduser().is_file():
             return True
     except (OSError, ValueError):  # too long for a name, or with a zero byte
         return False

@@ -21,6 +21,8 @@ def test_same_work_both_ways(monkeypatch):
 
 
 def test_ratio_and_table():
-    case = replicas.ReplicaCost("x", 10, [Seconds(1, 2), Seconds(3, 4), Seconds(2, 3)], Seconds(5, 6), (8.0, 20.0), 1e-7, 2.0)
+    case = replicas.ReplicaCost(
+        "x", 10, [Seconds(1, 2), Seconds(3, 4), Seconds(2, 3)], Seconds(5, 6), (8.0, 20.0), 1e-7, 2.0
+    )
     assert (case.ratio(), case.ratio("cpu"), case.ratio_of_steps()) == (4, pytest.approx(5), 2.5)
     assert "| x | 2.50 | 4.00 | 5.00 | 2 | 1e-07 |" in replicas_table([case])

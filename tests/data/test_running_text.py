@@ -8,6 +8,7 @@ import torch
 from rnnbench.data import Corpus, TextFile, running_text
 from rnnbench.data.files import locate
 from rnnbench.data.loader import BatchLoader
+from rnnbench.data.running_text import user_text
 from rnnbench.data.streams import encode
 from rnnbench.errors import UserError
 
@@ -154,3 +155,11 @@ def test_published_counts(real_data, name):
 def test_running_text_is_a_base():
     with pytest.raises(NotImplementedError, match="reads no text"):
         running_text.RunningText("x", "words", 1, 1, 1).load(0)
+
+
+def test_a_users_own_text_is_a_file_or_itself(tmp_path):
+    (tmp_path / "own.txt").write_text("once\r\nupon")
+    assert user_text(str(tmp_path / "own.txt")) == "once\nupon"
+    assert user_text("once upon a time.") == "once upon a time."
+    with pytest.raises(UserError, match=r"own2\.txt: no such file; a text of your own goes in quotes"):
+        user_text(str(tmp_path / "own2.txt"))
