@@ -96,6 +96,9 @@ class OriginalLSTM(OneStage):
         c' = c + i * g
         h' = o * (2 sigmoid(c') - 1)                   squash="paper"; o * tanh(c') with squash="tanh"
 
+    With ``gates_seen`` all units of the hidden layer are connected: each sum also has W_qi i + W_qo o, of the gates one
+    step ago, as in the paper's experiment 1.
+
     Source: Hochreiter and Schmidhuber 1997, "Long short-term memory", section 4 and appendix A.1, with memory
     blocks of one cell. Its gradient is truncated: that is ``TruncatedLSTM``; here it is whole. ``LSTMf`` of
     Jozefowicz 2015 is the form with tanh.
@@ -106,18 +109,37 @@ class OriginalLSTM(OneStage):
         input_bias: values at which the biases of the units' input gates start, in turn (the paper: -1, -3, -5 and
             others, so that units come into use one after another); None leaves them as drawn.
         output_bias: those of the output gates.
+        gates_seen: whether the sums see the gates of the step before.
+
+    Shapes: with ``gates_seen`` weight_qh (3H, 2H), columns in the order i o; the state q (2H) has this order too.
     """
 
     squash: Literal["paper", "tanh"] = "paper"
     init_range: float | None = None
     input_bias: Sequence[float] | None = None
     output_bias: Sequence[float] | None = None
+    gates_seen: bool = False
 
     gates = ("i", "g", "o")
     states = ("h", "c")
     reads = ("c",)
     truncated: ClassVar[bool] = False
     examples = ({"init_range": 0.1, "input_bias": (-1.0, -3.0)},)
+
+    @property
+    def state(self) -> dict[str, int]:
+        return super().state | ({"q": 2 * self.hidden_size} if self.gates_seen else {})
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        H = self.hidden_size
+        return super().parameter_shapes() | ({"weight_qh": (3 * H, 2 * H)} if self.gates_seen else {})
+
+    def stages(self) -> tuple[Stage, ...]:
+        """One; or what the gates of the step before say, then the step."""
+        if not self.gates_seen:
+            return super().stages()
+        seen = Stage(as_is, ("r",), product=Product("q", "weight_qh", detach=self.truncated))
+        return seen, Stage(self._step_of_all, ("h", "c", "q"), ("r", "c"), self.all_rows, self.product(), joint=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -147,12 +169,22 @@ class OriginalLSTM(OneStage):
         return replace(super().product(value, first, last), detach=self.truncated)
 
     def step(self, gates_BG: Tensor, c_BH: Tensor) -> tuple[Tensor, Tensor]:
+        h_BH, c_BH, _, _ = self._step(gates_BG, c_BH)
+        return h_BH, c_BH
+
+    def _step(self, gates_BG: Tensor, c_BH: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The new states, then both gates."""
         i, g, o = gates_BG.chunk(3, -1)
+        i, o = torch.sigmoid(i), torch.sigmoid(o)
         if self.squash == "paper":  # 2 sigmoid(v) - 1 = tanh(v / 2), without its cancellation
-            c_new_BH = c_BH + torch.sigmoid(i) * (2 * torch.tanh(g / 2))
-            return torch.sigmoid(o) * torch.tanh(c_new_BH / 2), c_new_BH
-        c_new_BH = c_BH + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(c_new_BH), c_new_BH
+            c_new_BH = c_BH + i * (2 * torch.tanh(g / 2))
+            return o * torch.tanh(c_new_BH / 2), c_new_BH, i, o
+        c_new_BH = c_BH + i * torch.tanh(g)
+        return o * torch.tanh(c_new_BH), c_new_BH, i, o
+
+    def _step_of_all(self, gates_BG: Tensor, r_BG: Tensor, c_BH: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        h_BH, c_BH, i, o = self._step(gates_BG + r_BG, c_BH)
+        return h_BH, c_BH, torch.cat((i, o), -1)
 
 
 @dataclass(frozen=True)

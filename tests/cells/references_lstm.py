@@ -21,11 +21,16 @@ def sums(p, x, h, H, names, bias=True):
 def original(cell, p, x, state):
     h, c = state["h"], state["c"]
     a = sums(p, x, h, cell.hidden_size, "igo")
+    if cell.gates_seen:
+        for name, seen in zip("igo", np.split(p["weight_qh"] @ state["q"], 3)):
+            a[name] = a[name] + seen
+    i, o = sigmoid(a["i"]), sigmoid(a["o"])
+    gates = {"q": np.concatenate([i, o])} if cell.gates_seen else {}
     if cell.squash == "paper":
-        c = c + sigmoid(a["i"]) * (4 / (1 + np.exp(-a["g"])) - 2)
-        return {"h": sigmoid(a["o"]) * (2 / (1 + np.exp(-c)) - 1), "c": c}
-    c = c + sigmoid(a["i"]) * np.tanh(a["g"])
-    return {"h": sigmoid(a["o"]) * np.tanh(c), "c": c}
+        c = c + i * (4 / (1 + np.exp(-a["g"])) - 2)
+        return {"h": o * (2 / (1 + np.exp(-c)) - 1), "c": c, **gates}
+    c = c + i * np.tanh(a["g"])
+    return {"h": o * np.tanh(c), "c": c, **gates}
 
 
 def vanilla(names, peepholes, input_gate=None, forget_gate=None, output_gate=None, g_of=np.tanh, m_of=np.tanh):

@@ -1,5 +1,6 @@
 import math
 import re
+from functools import partial
 
 import pytest
 import torch
@@ -68,6 +69,8 @@ def test_refused_options(options, message):
 
 def test_parameter_count_of_1997():
     assert count(OriginalLSTM(88, 36)) == 3 * 36 * (88 + 36 + 1)
+    # experiment 1: 264 weights with 4 blocks, of which 7 x 4 are the output's; the paper has no bias of the candidate
+    assert count(OriginalLSTM(7, 4, gates_seen=True)) == 264 - 7 * 4 + 4
 
 
 def test_gates_of_1997_open_one_after_another():
@@ -119,3 +122,23 @@ def test_the_truncated_gradient_is_that_of_the_memory_with_every_old_output_held
     for a, b in zip(seen, expected):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-13)
     assert not torch.allclose(seen[0], torch.autograd.grad(whole(x_TBI)[0].square().sum(), x_TBI)[0])
+
+
+def test_gates_of_before_are_data_to_the_truncated_gradient():
+    torch.manual_seed(0)
+    layer = Recurrent(partial(TruncatedLSTM, gates_seen=True), 3, 5, dtype=torch.float64)
+    x_TBI = torch.randn(6, 2, 3, dtype=torch.float64)
+    out_TBH, _ = layer(x_TBI)
+    weight = torch.cat((layer.weight_ih_l0, layer.weight_hh_l0, layer.weight_qh_l0), 1)
+    h_BH, c_BH, q_BQ, expected = torch.zeros(2, 5).double(), torch.zeros(2, 5).double(), torch.zeros(2, 10).double(), []
+    for x_BI in x_TBI:
+        sums_BG = torch.cat((x_BI, h_BH.detach(), q_BQ.detach()), -1) @ weight.T + layer.bias_ih_l0
+        i, g, o = sums_BG.chunk(3, -1)
+        i, o = torch.sigmoid(i), torch.sigmoid(o)
+        c_BH = c_BH + i * (4 * torch.sigmoid(g) - 2)
+        h_BH, q_BQ = o * (2 * torch.sigmoid(c_BH) - 1), torch.cat((i, o), -1)
+        expected.append(h_BH)
+    torch.testing.assert_close(out_TBH, torch.stack(expected), rtol=1e-12, atol=1e-14)
+    wanted = torch.autograd.grad(torch.stack(expected).square().sum(), list(layer.parameters()))
+    for a, b in zip(torch.autograd.grad(out_TBH.square().sum(), list(layer.parameters())), wanted):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-13)
