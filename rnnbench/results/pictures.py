@@ -148,8 +148,9 @@ def _name_lines(figure: Any, looks: Looks) -> None:
     """One legend above all panels, where it hides no curve."""
     from matplotlib.lines import Line2D
 
-    lines = [Line2D([], [], color=colour, linestyle=style) for colour, style in looks.values()]
-    lines.append(Line2D([], [], color="0.4", linewidth=1, linestyle=(0, (1, 2))))
+    styles: list[dict[str, Any]] = [{"color": colour, "linestyle": dash} for colour, dash in looks.values()]
+    styles.append({"color": "0.4", "linewidth": 1, "linestyle": (0, (1, 2))})
+    lines = [Line2D([], [], **style) for style in styles]
     figure.legend(lines, [*looks, "baseline"], loc="outside upper center", ncols=8, fontsize="small", frameon=False)
 
 
