@@ -84,7 +84,7 @@ def find_cells() -> list[type[Cell]]:
 
 
 def examples(cell: type[Cell]) -> list[Example]:
-    """All combinations of the ``Literal`` and ``bool`` options, and each set in ``cell.examples`` by itself.
+    """All combinations of the ``Literal`` and ``bool`` options, alone and with each set in ``cell.examples``.
 
     Combinations that the cell refuses with ``ValueError`` are left out; a cell that wants equal sizes gets them.
 
@@ -92,9 +92,12 @@ def examples(cell: type[Cell]) -> list[Example]:
         AssertionError: the cell refuses every combination.
     """
     options = choices(cell)
-    sets = [dict(zip(options, values)) for values in itertools.product(*options.values())]
-    tried = [Example(cell, tuple(one.items())) for one in (*sets, *cell.examples)]
-    found = [fitting for example in tried if (fitting := _fitting(example))]
+    found = [
+        fitting
+        for values in itertools.product(*options.values())
+        for more in ({}, *cell.examples)
+        if (fitting := _fitting(Example(cell, tuple({**dict(zip(options, values)), **more}.items()))))
+    ]
     assert found, f"{cell.__name__} refuses every combination of its options"
     return found
 

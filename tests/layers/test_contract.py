@@ -31,8 +31,8 @@ def test_cells_are_found():
 
 def test_examples_are_all_combinations_that_the_cell_takes():
     assert len(examples(RNN)) == 2 * 2
-    # bias; and by themselves forget_bias and proj_size.
-    assert len(examples(LSTM)) == 2 + 2
+    # Without bias, forget_bias is refused.
+    assert len(examples(LSTM)) == 3 + 2
     # bias, recurrent_bias; update; reset after or before, and before with the sum.
     assert len(examples(GRU)) == 2 * 2 * 2 * 3
     sums = [example for example in examples(GRU) if ("candidate", "sum") in example.options]
