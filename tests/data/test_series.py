@@ -283,26 +283,6 @@ def test_the_calendar_of_the_first_predicted_row_may_stand_beside_the_window(mak
     np.testing.assert_allclose(batch.side_BS, np.stack([np.sin(angles), np.cos(angles)], 1), atol=1e-6)
 
 
-def test_the_label_of_the_last_row_looked_at_stands_beside_the_window(make):
-    """``c`` is a row's number modulo 2; a label that training has not seen says nothing."""
-    dataset = make({(82, 3): "new"}, targets="a", horizon=3, gap=2, labels=["c"])
-    splits, spec = dataset.load(0), dataset.spec
-    assert (spec.input_size, spec.side_size) == (1, 2)
-    assert dataset.artifacts()["side_labels"] == {"c": ["0", "1"]}
-    for part in (splits.train, splits.valid, splits.test):
-        last_N = part.inputs[:, -1, 0].int()
-        expected = torch.nn.functional.one_hot(last_N.long() % 2, 2).float()
-        expected[last_N == 82] = 0
-        assert torch.equal(part.side, expected)
-
-
-def test_a_label_that_is_missing_is_one_line(make):
-    with pytest.raises(UserError, match=r"t.csv: column 'c' has no word on line 7; fill it"):
-        make({(5, 3): ""}, targets="a", labels="c").load(0)
-    with pytest.raises(UserError, match=r"no column 'd'"):
-        make(targets="a", labels=["d"]).load(0)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
