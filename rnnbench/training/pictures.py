@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from rnnbench.data.module import SequenceDataModule
+from rnnbench.errors import UserError
 from rnnbench.records.events import write_image
 from rnnbench.tasks.forecasting import Forecasting
 from rnnbench.tasks.module import SequenceModule, predict
@@ -108,7 +109,9 @@ def _joined(starts_W: np.ndarray, line_WS: np.ndarray, whole: bool = False) -> t
 
 
 def save_picture(figure: Figure, path: Path) -> None:
-    """Save a figure, as PNG unless the name's ending says otherwise; folders are made."""
+    """Save a figure, as PNG unless the name's ending says otherwise; folders are made. ``UserError``: it is a folder."""
+    if path.is_dir():
+        raise UserError(f"--out {path}: is a folder; name the picture, as {path / 'picture.png'}")
     kind = path.suffix.lower().removeprefix(".")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100, format=kind if kind in figure.canvas.get_supported_filetypes() else "png")

@@ -84,5 +84,7 @@ def test_the_command_draws_a_picture_of_several_runs(tmp_path, monkeypatch, caps
     said = capsys.readouterr().out
     assert "digits-gru-s0" in said
     assert str(out) in said
+    assert main(["inspect", paths[0], "--out", str(tmp_path)]) == 2
+    assert f"--out {tmp_path}: is a folder" in capsys.readouterr().err
     assert main(["inspect", str(tmp_path), "--out", str(out)]) == 2
     assert "not the directory of a finished run" in capsys.readouterr().err
