@@ -109,7 +109,7 @@ def _joined(starts_W: np.ndarray, line_WS: np.ndarray, whole: bool = False) -> t
 
 
 def save_picture(figure: Figure, path: Path) -> None:
-    """Save a figure, as PNG unless the name's ending says otherwise; folders are made. ``UserError``: it is a folder."""
+    """Save a figure, as PNG unless the name says otherwise; folders are made. Raises ``UserError``: it is a folder."""
     if path.is_dir():
         raise UserError(f"--out {path}: is a folder; name the picture, as {path / 'picture.png'}")
     kind = path.suffix.lower().removeprefix(".")
