@@ -169,7 +169,9 @@ def _read(
             )
     except (UnicodeError, LookupError) as error:
         named = encoding.removesuffix("-sig")
-        raise UserError(f"{path}: is not {named} text; set dataset.encoding, for instance cp1252") from error
+        raise UserError(
+            f"{path}: is not {named} text; convert it, or set dataset.encoding, for instance cp1252"
+        ) from error
     except pd.errors.EmptyDataError as error:
         raise UserError(f"{path}: is empty") from error
     except (pd.errors.ParserError, pd.errors.ParserWarning, ValueError, OSError, EOFError) as error:

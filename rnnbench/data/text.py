@@ -125,12 +125,16 @@ def user_texts(source: str) -> list[list[str]]:
 
 
 def names_a_file(source: str) -> bool:
-    """Whether it is a file, and not a text itself. Raises ``UserError`` for what looks like one and is not there."""
+    """Whether it is a file, and not a text itself. Raises ``UserError`` for a folder and for what looks like a file."""
     try:
-        if Path(source).expanduser().is_file():
+        path = Path(source).expanduser()
+        if path.is_file():
             return True
+        folder = "/" in source and path.is_dir()
     except (OSError, ValueError):  # too long for a name, or with a zero byte
         return False
+    if folder:
+        raise UserError(f"{source}: is a folder; name a file, or put a text of your own in quotes, as 'a fine day'")
     if re.fullmatch(r"\S+\.(txt|csv|tsv|conll|conllu)", source):
         raise UserError(f"{source}: no such file; a text of your own goes in quotes, as 'a fine day'")
     return False

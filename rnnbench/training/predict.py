@@ -84,7 +84,7 @@ def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
     kept = read_json(folder / ARTIFACTS)
     if record is None or kept is None or not weights.exists():
         raise UserError(f"{folder}: not the directory of a finished run (result.json, {ARTIFACTS}, selected.ckpt)")
-    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    config = _config(folder / "config.yaml")
     for group in ("dataset", "task", "model"):
         check_targets(config[group], modules)
     parts = {group: build_part(group, config[group]) for group in ("dataset", "task", "model")}
@@ -98,6 +98,16 @@ def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
         reason = " ".join(str(error).split()).partition(". ")[0][:200] or "it ends too early"
         raise UserError(f"{weights}: does not hold the weights of this run: {reason}") from error
     return Trained(config, parts["dataset"](), task, spec, model.eval(), kept["dataset"])
+
+
+def _config(path: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if all(isinstance(config[group], dict) for group in ("dataset", "task", "model")):
+            return config
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        pass
+    raise UserError(f"{path}: is not the configuration of a run, with dataset, task and model")
 
 
 def spec_of(kept: Mapping[str, Any]) -> DataSpec:

@@ -73,6 +73,14 @@ def test_a_text_without_words_and_an_absent_file():
         user_texts("reviews.txt")
 
 
+def test_a_folder_is_no_text_but_a_word_may_be_named_like_one(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="is a folder"):
+        user_texts(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rain").mkdir()
+    assert user_texts("rain") == [["rain"]]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -7,7 +7,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 
 from rnnbench.errors import UserError
 from rnnbench.records.events import read_scalars
-from rnnbench.results.compare import compare, plot
+from rnnbench.results.compare import appearances, compare, plot
 from rnnbench.results.curves import average
 
 
@@ -112,3 +112,11 @@ def test_plot_leaves_no_figure_behind_and_names_unknown_series(runs, tmp_path):
     assert plt.get_fignums() == before
     with pytest.raises(UserError, match=r"metric=valid/msee: .*did you mean valid/mse"):
         plot(runs, tmp_path / "b.png", metric="msee")
+
+
+def test_common_models_look_alike_in_every_picture():
+    few, many = appearances(["lstm", "irnn"]), appearances(["tanh", "irnn", "urnn", "lstm", "gru"])
+    assert few["lstm"] == many["lstm"]
+    assert len(set(many.values())) == 5
+    assert list(few) == ["lstm", "irnn"]
+    assert len(set(appearances([str(n) for n in range(25)]).values())) == 25

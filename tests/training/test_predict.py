@@ -54,6 +54,16 @@ def test_mistakes_are_one_line(runs, tmp_path, capsys):
     assert "x: no such file; give a CSV file, a line for every step, 2 number(s) a line" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["", "- a list", "dataset: {}", "a: [", "dataset: 1\ntask: 1\nmodel: 1"])
+def test_a_run_without_its_configuration_is_one_line(finished, tmp_path, text, capsys):
+    run = tmp_path / "copy"
+    shutil.copytree(finished("model=gru", "dataset=digits"), run)
+    (run / "config.yaml").write_text(text)
+    assert main(["predict", str(run), "x"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "config.yaml: is not the configuration of a run" in line
+
+
 @pytest.mark.parametrize("torn", ["cut", "empty", "text", "another"])
 def test_weights_that_are_not_those_of_the_run_are_one_line(finished, tmp_path, torn, capsys):
     run = tmp_path / "copy"
