@@ -68,6 +68,7 @@ EXTRA = {
 
 
 STANDS_FOR = {"logistic_units": "classification"}  # another form of a task, by whose name data ask for it
+FILES = dataset_files()
 PACKAGES = {"sp500": "arch", "nasdaq": "arch", "seattle_weather": "vega_datasets"}
 
 
@@ -90,7 +91,7 @@ def need_data(group, name):
         pytest.skip(f"package {package} is not installed")
     of_others = {("task", "polyphonic"): "jsb", ("task", "transcription"): "connected_digits"}
     dataset = of_others.get((group, name), name if group == "dataset" else "")
-    for file in dataset_files().get(dataset, ()):
+    for file in FILES.get(dataset, ()):
         if locate(file, os.environ.get("RNNBENCH_DATA")) is None:
             pytest.skip(f"{file} is not in the data folder (RNNBENCH_DATA)")
 

@@ -21,11 +21,11 @@ def test_what_is_allocated_and_freed_again_is_counted_every_time(mebibytes):
 
 def test_the_peak_counts_not_the_sum():
     def work():
-        for _ in range(4):
+        for _ in range(16):
             torch.ones(2 * MIB).sum()
 
     work()
     peak = peak_bytes(work)
     if peak is None:
         pytest.skip("this system does not tell")
-    assert peak < 12 * MIB
+    assert peak < 32 * MIB  # 8 at a time, of 128; an allocator may keep a freed piece for a while

@@ -1,6 +1,7 @@
 """Tiny runs in this process, and what of a record must not change when a run is interrupted."""
 
 import os
+import pickle
 import signal
 from pathlib import Path
 
@@ -41,11 +42,15 @@ class Runs:
         self.folder = folder
         self.conf = HERE / "conf"
         self.composer = Composer(self.conf)
+        self.composed: dict[tuple[str, ...], bytes] = {}  # tests plan the same run again and again
 
     def plan(self, *overrides: str, where: str = "runs") -> Plan:
         solved = any(word.startswith("budget.params=") for word in overrides)
         words = [word for word in SMALL if not (solved and word.startswith("model.hidden_size="))] + [*overrides]
-        return make_plan(self.composer.one([*words, f"paths.runs_dir={self.folder / where}"]), words)
+        key = (*words, f"paths.runs_dir={self.folder / where}")
+        if key not in self.composed:
+            self.composed[key] = pickle.dumps(self.composer.one(key))
+        return make_plan(pickle.loads(self.composed[key]), words)
 
     def train(self, *overrides: str, where: str = "runs", stop: StopFlag | None = None) -> dict:
         status, record = run(self.plan(*overrides, where=where), stop or StopFlag())
