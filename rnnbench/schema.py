@@ -44,6 +44,7 @@ class Trainer:
     min_delta: float = limited(0.0, ge=0)
     validate_every: int = limited(1, ge=1)  # epochs between evaluations on validation
     select: str = limited("best", choices=("best", "last"))  # weights that are tested: best on validation, or last
+    select_by: str | None = limited(None)  # the validation metric that says what is better; null: the task's own
     clip_norm: float | None = limited(None, gt=0)  # excludes clip_value
     clip_value: float | None = limited(None, gt=0)
     weight_noise: float = limited(0.0, ge=0)  # standard deviation of Gaussian noise on all weights, drawn per batch

@@ -24,7 +24,7 @@ class LanguageModelling(Task):
         composition: see ``Task``.
     """
 
-    primary: ClassVar[str] = "nll"
+    primary: str = "nll"
     modes: ClassVar[dict[str, str]] = {"nll": "min", "perplexity": "min", "bpc": "min"}
 
     def __init__(

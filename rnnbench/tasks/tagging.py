@@ -32,7 +32,7 @@ class Tagging(Task):
         composition: see ``Task``.
     """
 
-    primary: ClassVar[str] = "accuracy"
+    primary: str = "accuracy"
     modes: ClassVar[dict[str, str]] = {"nll": "min", "accuracy": "max"}
 
     def __init__(
@@ -108,7 +108,7 @@ class Entities(Tagging):
         composition: see ``Task``.
     """
 
-    primary: ClassVar[str] = "f1"
+    primary: str = "f1"
     modes: ClassVar[dict[str, str]] = {**Tagging.modes, "precision": "max", "recall": "max", "f1": "max"}
 
     def __init__(

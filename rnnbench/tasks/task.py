@@ -24,7 +24,7 @@ class Task:
 
     Attributes:
         version: raised when a fix changes the numbers of this task.
-        primary: the metric that selects on validation.
+        primary: the metric that selects on validation, see ``select_by``.
         modes: for each metric whether less (``min``) or more (``max``) is better.
         without_spread: the metrics that ``of_points`` can be judged by; None: all.
 
@@ -53,6 +53,14 @@ class Task:
         self.name = name
         self.pooling: str | None = pooling
         self.encoder, self.composition = encoder, composition
+
+    def select_by(self, metric: str | None) -> None:
+        """Let another metric of validation select; None: leave it. Raises ``ValueError`` where it is not measured."""
+        if metric is None:
+            return
+        if metric not in self.modes:
+            raise ValueError(f"{metric}: {self.name} has {', '.join(self.modes)}")
+        self.primary = metric
 
     def output_size(self, spec: DataSpec) -> int:
         """Outputs of the head at each scored position (O)."""

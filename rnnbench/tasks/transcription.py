@@ -31,7 +31,7 @@ class Transcription(Task):
         encoder: see ``Task``.
     """
 
-    primary: ClassVar[str] = "wer"
+    primary: str = "wer"
     modes: ClassVar[dict[str, str]] = {"wer": "min", "exact": "max", "nll": "min"}
 
     def __init__(

@@ -41,7 +41,7 @@ class Translation(Task):
         ValueError: in one line, for an option out of range.
     """
 
-    primary: ClassVar[str] = "nll"
+    primary: str = "nll"
     modes: ClassVar[dict[str, str]] = {"nll": "min", "perplexity": "min", "bleu": "max"}
 
     def __init__(
@@ -67,6 +67,12 @@ class Translation(Task):
     def bind(self, artifacts: Mapping[str, Any]) -> None:
         """Take the words that are written, and whether BLEU is blind to capitals."""
         self.words, self.lower = artifacts["target_words"], artifacts["lower"]
+
+    def select_by(self, metric: str | None) -> None:
+        """BLEU selects where it is measured on validation."""
+        if metric == "bleu" and not self.valid_bleu:
+            raise ValueError("bleu: set task.valid_bleu=true, to measure it after each epoch")
+        super().select_by(metric)
 
     def score(self, outputs: Outputs, batch: Batch, per_step: bool) -> tuple[Tensor, Tensor, Tensor]:
         """In place of outputs the nll of each token ``(N,)``; its id; and the loss, which smoothing makes another one.

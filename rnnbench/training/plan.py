@@ -91,7 +91,7 @@ def make_plan(cfg: DictConfig, overrides: Sequence[str] = ()) -> Plan:
     if not (name := config["model"].get("name")) or not isinstance(name, str):
         raise Problems([f"model.name={name}: must be a name, by which tables call the model"])
     dataset = build_part("dataset", config["dataset"])()
-    task = build_part("task", config["task"])()
+    task = build_task(config)
     if config["task"]["name"] != dataset.spec.task:
         raise Problems([f"task={config['task']['name']}: dataset {dataset.name} poses {dataset.spec.task}"])
     match = _solve_budget(config, dataset, task, overrides)
@@ -121,6 +121,16 @@ def make_plan(cfg: DictConfig, overrides: Sequence[str] = ()) -> Plan:
         science=science,
         job=job,
     )
+
+
+def build_task(config: Mapping[str, Any]) -> Task:
+    """The task of a configuration, with the metric that selects. Raises ``Problems``: what it does not measure."""
+    task = build_part("task", config["task"])()
+    try:
+        task.select_by(config["trainer"].get("select_by"))
+    except ValueError as error:
+        raise Problems([f"trainer.select_by={error}"]) from error
+    return task
 
 
 def build_part(group: str, node: Mapping[str, Any]) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ from rnnbench.models import build_model
 from rnnbench.records.store import RunDirectory, read_json
 from rnnbench.tasks.task import Task
 from rnnbench.training.check import locate
-from rnnbench.training.plan import build_part
+from rnnbench.training.plan import build_part, build_task
 from rnnbench.training.run import ARTIFACTS
 
 OURS = "rnnbench."
@@ -87,8 +87,8 @@ def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
     config = _config(folder / "config.yaml")
     for group in ("dataset", "task", "model"):
         check_targets(config[group], modules)
-    parts = {group: build_part(group, config[group]) for group in ("dataset", "task", "model")}
-    task, spec = parts["task"](), spec_of(kept["spec"])
+    parts = {group: build_part(group, config[group]) for group in ("dataset", "model")}
+    task, spec = build_task(config), spec_of(kept["spec"])
     task.bind(kept["dataset"])
     model = build_model(parts["model"], spec, task)
     try:
@@ -103,11 +103,11 @@ def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
 def _config(path: Path) -> dict[str, Any]:
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if all(isinstance(config[group], dict) for group in ("dataset", "task", "model")):
+        if all(isinstance(config[group], dict) for group in ("dataset", "task", "model", "trainer")):
             return config
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
         pass
-    raise UserError(f"{path}: is not the configuration of a run, with dataset, task and model")
+    raise UserError(f"{path}: is not the configuration of a run, with dataset, task, model and trainer")
 
 
 def spec_of(kept: Mapping[str, Any]) -> DataSpec:

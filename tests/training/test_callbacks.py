@@ -114,6 +114,19 @@ def test_selects_the_best_epoch_and_stops_when_patience_is_over(runs):
     assert record["metrics"]["valid"]["mse"] == pytest.approx(costs[best], rel=1e-5)
 
 
+@pytest.mark.parametrize(("metric", "best"), [("accuracy", max), ("nll", min)])
+def test_another_metric_of_validation_selects(runs, metric, best):
+    words = ("dataset=digits", "optimizer.lr=0.05", "trainer.max_epochs=8", "trainer.patience=2")
+    record = runs.train(*words, f"trainer.select_by={metric}")
+    values = record["series"][f"valid/{metric}"]
+    epoch = values.index(best(values))
+    assert (record["primary_metric"], record["selection"]["metric"]) == (metric, metric)
+    assert record["selection"]["epoch"] == epoch + 1
+    assert record["epochs"] == min(8, epoch + 1 + 2)
+    assert record["metrics"]["valid"][metric] == pytest.approx(values[epoch], rel=1e-5)
+    assert record["identity"] != runs.plan(*words).job.identity
+
+
 def test_last_means_last(runs):
     record = runs.train("optimizer.lr=0.5", "trainer.max_epochs=4", "trainer.select=last")
     assert (record["selection"]["rule"], record["selection"]["epoch"]) == ("last", 4)

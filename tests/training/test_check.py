@@ -43,6 +43,8 @@ MISTAKES = {
     "trainer.max_epochs=1.5": "trainer.max_epochs: Value '1.5'",
     "trainer.min_delta=nan": "trainer.min_delta=nan: must be finite",
     "trainer.select=lst": "trainer.select=lst: no such choice; did you mean last?",
+    "trainer.select_by=acuracy": "trainer.select_by=acuracy: regression has mse, mae",
+    "dataset=parallel_text dataset.path=a.tsv trainer.select_by=bleu": "trainer.select_by=bleu: set task.valid_bleu",
     "trainer.precision=17": "trainer.precision=17: no such choice",
     "trainer.clip_norm=1 trainer.clip_value=1": "trainer.clip_norm and trainer.clip_value exclude each other",
     "trainer.accelerator=foo": "trainer.accelerator=foo",
