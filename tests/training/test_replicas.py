@@ -142,8 +142,9 @@ SETTINGS = {
         [f"seed={i}", "optimizer.lr=0.05", "success.metric=mse", "success.threshold=2.5", "trainer.max_epochs=6"]
         for i in range(3)
     ),
-    "units of its own data": tuple(
-        [f"seed={i}", "dataset=price_walk", "dataset.batch_size=100", "model.hidden_size=4"] for i in range(2)
+    "units of its own data, another metric selects": tuple(
+        [f"seed={i}", "dataset=price_walk", "dataset.batch_size=100", "model.hidden_size=4", "trainer.select_by=mae"]
+        for i in range(2)
     ),
     "padded, a target a step": tuple(
         [
