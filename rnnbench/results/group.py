@@ -12,12 +12,13 @@ from rnnbench.records.record import Run
 from rnnbench.records.sweep import distinguishing, short_label
 
 UNKNOWN = "-"  # label of runs that do not say
-ORIGIN = "dataset.origin"  # the part of the test rows of a rolling-origin cross-validation
+# The parts of a cross-validation: of the test rows behind a rolling origin, or of all sequences.
+PARTS = {"dataset.origin": "origins", "dataset.fold": "folds"}
 
 
 def settings(run: Run) -> dict[str, Any]:
     """What must be the same in all runs that are averaged: everything that a run was told but its ``draw``."""
-    values = {key: value for key, value in run.job.hparams.items() if key not in ("seed", ORIGIN)}
+    values = {key: value for key, value in run.job.hparams.items() if key not in ("seed", *PARTS)}
     values |= {"model": run.job.model, "dataset": run.job.dataset}
     if run.record is None:
         return values
@@ -26,25 +27,25 @@ def settings(run: Run) -> dict[str, Any]:
     return values | versions | files | {"engine": run.record["engine"], "precision": run.record["precision"]}
 
 
-def draw(run: Run) -> tuple[int, int]:
-    """What runs that are averaged differ in: the seed, and the origin of a rolling-origin cross-validation."""
-    return run.job.seed, run.job.hparams.get(ORIGIN) or 0
+def draw(run: Run) -> tuple[int, ...]:
+    """What runs that are averaged differ in: the seed, and which of ``PARTS`` is the test."""
+    return run.job.seed, *(run.job.hparams.get(part) or 0 for part in PARTS)
 
 
 def data_key(runs: Sequence[Run]) -> Hashable:
-    """Equal for two lists of runs on the same data and origins, in the same order under the same seed.
+    """Equal for two lists of runs on the same data and parts of them, in the same order under the same seed.
 
     Those that have a record say which files they read.
     """
     first = next((run for run in runs if run.record), runs[0])
-    return _data_of(first), frozenset(draw(run)[1] for run in runs)
+    return _data_of(first), frozenset(draw(run)[1:] for run in runs)
 
 
 def _data_of(run: Run) -> Hashable:
     science = (run.record or {}).get("science", {})
     if {"dataset", "data", "versions"} <= science.keys():  # what differs from defaults: an older record has fewer keys
         version = science["versions"].get(science["dataset"].get("_target_"))
-        dataset = {key: value for key, value in science["dataset"].items() if key != "origin"}
+        dataset = {key: value for key, value in science["dataset"].items() if f"dataset.{key}" not in PARTS}
         return json.dumps([run.job.dataset, dataset, science["data"], version], sort_keys=True)
     values = settings(run)
     return tuple(sorted((key, str(value)) for key, value in values.items() if _is_data(key)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rnnbench.records.record import Run
-from rnnbench.results.group import Grid, draw
+from rnnbench.results.group import PARTS, Grid, draw
 from rnnbench.results.statistics import mean_interval
 from rnnbench.results.verdict import MIN_RUNS, TOO_FEW
 
@@ -32,7 +32,8 @@ RULES = {
 def notes(table: Table, grid: Grid) -> Iterator[str]:
     """What a reader of ``table`` must know, a sentence each."""
     runs = [run for members in grid.cells.values() for run in members]
-    over = "seeds and origins" if len({draw(run)[1] for run in runs}) > 1 else "seeds"
+    varied = [len(set(values)) > 1 for values in zip(*(draw(run)[1:] for run in runs))]
+    over = " and ".join(["seeds", *(name for name, several in zip(PARTS.values(), varied) if several)])
     yield from _number(table, runs)
     yield (
         f"Mean ± half of the 95 % t interval for the mean over {over} (runs that count / runs asked for); it holds "
@@ -164,7 +165,7 @@ def _verdicts(table: Table) -> Iterator[str]:
 def _repeats(grid: Grid) -> Iterator[str]:
     """Runs of one seed in one cell differ in something, and are not independent."""
     for (row, col), members in grid.cells.items():
-        (seed, _), times = Counter(draw(run) for run in members).most_common(1)[0]
+        (seed, *_), times = Counter(draw(run) for run in members).most_common(1)[0]
         if times > 1:
             yield (
                 f"{row}, {col}: {times} runs of seed {seed} differ in something that their hyperparameters do not "

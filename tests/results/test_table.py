@@ -240,21 +240,22 @@ def test_better_is_judged_run_by_run(make):
     assert beaten(failed) == ["adding: better than naive, drift: none; not better: lstm."]
 
 
-def test_a_table_averages_over_the_origins_of_a_cross_validation(make):
-    def origins(model, values):
-        parts = [{"dataset.origins": 3, "dataset.origin": k} for k in range(3)]
+@pytest.mark.parametrize("part", ["origin", "fold"])
+def test_a_table_averages_over_the_parts_of_a_cross_validation(make, part):
+    def each(model, values):
+        parts = [{"dataset.season": 3, f"dataset.{part}": k} for k in range(3)]
         return [make.run(value, model=model, hparams=part) for value, part in zip(values, parts)]
 
-    runs = origins("lstm", [0.1, 0.5, 0.9]) + origins("gru", [0.11, 0.512, 0.914])
+    runs = each("lstm", [0.1, 0.5, 0.9]) + each("gru", [0.11, 0.512, 0.914])
     table = build(runs)
     assert table.rows.labels == ("lstm", "gru", "baseline")
     assert table.cells["lstm", "adding"].values == (0.1, 0.5, 0.9)
-    # paired by origin lstm is better; unpaired nobody could tell
+    # paired by part lstm is better; unpaired nobody could tell
     assert table.cells["lstm", "adding"].best
     assert not table.cells["gru", "adding"].best
-    assert any("over seeds and origins" in note for note in table.notes)
+    assert any(f"over seeds and {part}s (" in note for note in table.notes)
     assert not any("differ in something" in note for note in table.notes)
-    assert build(runs, cols="dataset.origin").cells["lstm", "1"].values == (0.5,)
+    assert build(runs, cols=f"dataset.{part}").cells["lstm", "1"].values == (0.5,)
 
 
 def test_trials_without_success_are_counted_and_take_mark_and_verdict_away(make):
