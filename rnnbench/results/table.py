@@ -103,7 +103,8 @@ def build(
     """The table of ``runs``.
 
     Runs are averaged over seeds and the parts of a cross-validation, nothing else: where a cell would mix other
-    settings, its row becomes several. Models are compared within a column, or within a row where rows are data sets, and only on the same data.
+    settings, its row becomes several. Models are compared within a column, or within a row where rows are data sets,
+    and only on the same data.
 
     Args:
         runs: of any status.
