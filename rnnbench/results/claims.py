@@ -180,7 +180,7 @@ def _baseline(members: Sequence[Run], metric: str, scale: str) -> Sample | None:
     return _scaled(values, data_key(members), scale)
 
 
-def _scaled(values: Mapping[tuple[int, int], float | None], data: Any, scale: str) -> Sample | None:
+def _scaled(values: Mapping[tuple[int, ...], float | None], data: Any, scale: str) -> Sample | None:
     numbers = {seed: value for seed, value in values.items() if value is not None}
     if len(numbers) < len(values) or (scale == "log" and min(numbers.values(), default=1) <= 0):
         return None
