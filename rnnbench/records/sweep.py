@@ -110,17 +110,22 @@ def distinguishing(groups: Iterable[Sequence[Mapping[str, Any]]]) -> list[str]:
     """The fewest keys, taken in order, that tell apart whatever can be told apart within each group.
 
     A key counts only where two different values meet in a group: one that is merely absent (in records older than
-    the key) says nothing. Of keys that say the same, ``_target_`` is the last choice.
+    the key) says nothing. Of keys that say the same, ``_target_`` is the last choice, and the hidden size, which a
+    budget solves for, the last but one.
     """
     groups = [list(group) for group in groups]
     keys = {key for group in groups for key in _varying(group)}
     kept: list[str] = []
     parts = _count_parts(groups, kept)
-    for key in sorted(keys, key=lambda key: (key not in ("model", "dataset"), key.endswith("_target_"), key)):
+    for key in sorted(keys, key=_order):
         finer = _count_parts(groups, [*kept, key])
         if finer != parts:
             kept, parts = [*kept, key], finer
     return kept
+
+
+def _order(key: str) -> tuple[bool, bool, bool, str]:
+    return key not in ("model", "dataset"), key.endswith("_target_"), key == "model.hidden_size", key
 
 
 def short_label(settings: Mapping[str, Any], keys: Sequence[str]) -> str:

@@ -319,7 +319,10 @@ def start_weights(run: str) -> tuple[Path, str]:
 
 
 def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A flat view for tables and TensorBoard: values alone, without classes and what cannot change a result."""
+    """A flat view for tables and TensorBoard: values alone, and the classes of a task's parts.
+
+    Left out is what cannot change a result.
+    """
     left_out = {"paths", "logger", "dry_run", "threads", "replicas", "replicas_max_memory", "budget"}
     if not any(config["success"][k] for k in ("error", "metric")):
         left_out.add("success")
@@ -328,4 +331,8 @@ def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
         f"{name}.{f.name}" for name, cls in TYPED.items() for f in dataclasses.fields(cls) if not f.metadata["science"]
     }
     flat = flatten(kept).items()
-    return {k: v for k, v in flat if v is not None and not {k, *k.split(".")} & (NOT_SCIENCE | idle) and "._" not in k}
+    shown = {k: v for k, v in flat if v is not None and not {k, *k.split(".")} & (NOT_SCIENCE | idle) and "._" not in k}
+    for part in ("encoder", "composition"):
+        target = (config["task"].get(part) or {}).get("_target_", "none")
+        shown[f"task.{part}"] = target.rpartition(".")[2]
+    return shown

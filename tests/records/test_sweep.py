@@ -117,6 +117,8 @@ def test_distinguishing_takes_the_fewest_keys():
     assert S.distinguishing([group[:1], group[1:2]]) == []
     assert S.distinguishing([[{"a": 1}, {"a": 1.0}]]) == []
     assert S.distinguishing([[{"a": 1}, {"a": True}]]) == ["a"]
+    sized = [{"model.hidden_size": 55, "task.encoder": "Embedding"}, {"model.hidden_size": 63, "task.encoder": "none"}]
+    assert S.distinguishing([sized]) == ["task.encoder"]
     # A key that older records lack does not set them apart.
     assert S.distinguishing([[{"a": 1}, {"a": 1, "new": 0}]]) == []
 

@@ -86,6 +86,8 @@ def test_budget_sets_the_hidden_size(runs):
 
 def test_hyperparameters_are_flat_and_plain(runs):
     found = runs.plan("optimizer.lr=0.25").job.hparams
+    assert (found["task.encoder"], found["task.composition"]) == ("none", "none")
+    assert runs.plan("task/encoder=cnn").job.hparams["task.encoder"] == "Convolution"
     assert (found["optimizer.lr"], found["model.hidden_size"], found["seed"]) == (0.25, 3, 0)
     assert not [key for key in found if key.startswith(("paths", "logger"))]
     assert all(isinstance(value, bool | int | float | str) for value in found.values())
