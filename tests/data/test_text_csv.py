@@ -60,7 +60,7 @@ def test_a_file_that_does_not_serve_is_told_in_one_line(rows, head, message, fil
 def test_other_mistakes(file, tmp_path):
     with pytest.raises(UserError, match=r"absent\.csv: cannot be read"):
         _ = TextCsv(path=str(tmp_path / "absent.csv")).spec
-    with pytest.raises(UserError, match=r"is not utf-8 text; set dataset\.encoding"):
+    with pytest.raises(UserError, match=r"is not utf-8 text; convert it, or set dataset\.encoding"):
         _ = TextCsv(path=file([*ROWS, ("café", "bad")], encoding="cp1252")).spec
     with pytest.raises(UserError, match="class 'odd' is not among those of the training texts: bad, good"):
         TextCsv(path=file(), test_path=file([("what", "odd")], "test.csv")).load(0)
