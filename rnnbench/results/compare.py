@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WRITTEN = "compare.json"
-COMMON = ("tanh", "gru", "lstm")  # rows that most papers have
+CORE = ("tanh", "gru", "lstm")  # rows that papers have in common
 # Okabe and Ito's colours, which the colour-blind tell apart; the line styles help in print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":")
@@ -118,10 +118,10 @@ def plot(
 def appearances(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Colour and line style of each label: solid for the first round of colours, dashed for the second, and so on.
 
-    Labels of ``COMMON`` keep theirs, so that a model looks alike in all pictures.
+    Labels of ``CORE`` keep theirs, so that a model looks alike in all pictures.
     """
     styles = [style for style in STYLES for _ in COLOURS] * 8
-    order = [*COMMON, *(label for label in labels if label not in COMMON)]
+    order = [*CORE, *(label for label in labels if label not in CORE)]
     looks = {label: (colour, style) for label, colour, style in zip(order, cycle(COLOURS), styles)}
     return {label: looks[label] for label in labels}
 

@@ -18,14 +18,13 @@ from typing import Any
 
 from rnnbench.records.paper import ARCHIVE, Paper
 from rnnbench.records.series import read_runs
-from rnnbench.results.compare import appearances, log_ticks
+from rnnbench.results.compare import CORE, appearances, log_ticks
 from rnnbench.results.formats import NOTHING, interval_text, markdown_rows
 from rnnbench.results.paper import results
 from rnnbench.results.pictures import canvas, is_of, save
 from rnnbench.results.statistics import ALPHA, Interval
 from rnnbench.results.table import Cell
 
-CORE = ("tanh", "lstm", "gru")  # rows that papers have in common; a block without one of them is not ranked
 LEAST = 3  # blocks of which ranks are shown
 PICTURE = "ranks.png"
 
@@ -74,7 +73,7 @@ def blocks(papers: Sequence[Paper]) -> list[Block]:
 
 
 def ranked(found: Sequence[Block]) -> list[Block]:
-    """The blocks that have every model of ``CORE``."""
+    """The blocks that have every model of ``CORE``; without one of them there is no ranking."""
     return [block for block in found if all(row in block.cells for row in CORE)]
 
 

@@ -101,13 +101,14 @@ def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
 
 
 def _config(path: Path) -> dict[str, Any]:
+    groups = ("dataset", "task", "model", "trainer")
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if all(isinstance(config[group], dict) for group in ("dataset", "task", "model", "trainer")):
-            return config
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
-        pass
-    raise UserError(f"{path}: is not the configuration of a run, with dataset, task, model and trainer")
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(config, dict) or not all(isinstance(config.get(group), dict) for group in groups):
+        raise UserError(f"{path}: is not the configuration of a run, with {', '.join(groups)}")
+    return config
 
 
 def spec_of(kept: Mapping[str, Any]) -> DataSpec:

@@ -1,5 +1,4 @@
 import copy
-import re
 from functools import partial
 
 import pytest
@@ -290,41 +289,6 @@ def test_a_residual_connection_carries_what_dropout_did_not_touch(calls):
 
 def layer_zeros():
     return torch.zeros(B, H, dtype=torch.float64)
-
-
-@pytest.mark.parametrize("options", [{}, {"connection": "highway", "layer_norm": True, "learned_state": True}])
-@pytest.mark.parametrize("engine", ["loop", "fused"])
-def test_shared_layers_are_a_stack_of_the_same_weights(engine, options):
-    if engine == "fused" and trouble():
-        pytest.skip(str(trouble()))
-    shared = deep(num_layers=4, engine=engine, share_layers=True, **options)
-    apart = deep(num_layers=4, engine="loop", **options)
-    assert not [name for name in shared.state_dict() if "_l2" in name and not name.startswith("initial_")]
-    two = deep(num_layers=2, **options)
-    count = sum(p.numel() for name, p in shared.named_parameters() if not name.startswith("initial_"))
-    assert count == sum(p.numel() for name, p in two.named_parameters() if not name.startswith("initial_"))
-    weights = shared.state_dict()
-
-    def source(name):
-        return name if name in weights else re.sub("_l[23]", "_l1", name)
-
-    apart.load_state_dict({name: weights[source(name)] for name in apart.state_dict()})
-    x, lengths = torch.randn(B, T, I, dtype=torch.float64), torch.tensor([4, 1, 6])
-    (out, hidden), (expected, states) = shared(x, lengths=lengths), apart(x, lengths=lengths)
-    torch.testing.assert_close(out, expected)
-    assert all(map(torch.allclose, hidden, states))
-    out.square().sum().backward()
-    expected.square().sum().backward()
-    sums = {name: torch.zeros_like(p) for name, p in shared.named_parameters()}
-    for name, p in apart.named_parameters():
-        sums[source(name)] += p.grad
-    for name, p in shared.named_parameters():
-        torch.testing.assert_close(p.grad, sums[name])
-
-
-def test_what_cannot_be_shared_is_told():
-    with pytest.raises(ValueError, match="share_layers=True: num_layers=2 has no two layers of equal size"):
-        Recurrent(LSTM, I, H, num_layers=2, share_layers=True)
 
 
 def test_a_learned_state_is_where_sequences_begin():

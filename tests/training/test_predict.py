@@ -54,14 +54,20 @@ def test_mistakes_are_one_line(runs, tmp_path, capsys):
     assert "x: no such file; give a CSV file, a line for every step, 2 number(s) a line" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["", "- a list", "dataset: {}", "a: [", "dataset: 1\ntask: 1\nmodel: 1"])
-def test_a_run_without_its_configuration_is_one_line(finished, tmp_path, text, capsys):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        *((text, "is not the configuration of a run") for text in ("", "- a list", "dataset: {}", "dataset: 1")),
+        ("a: [", "cannot be read: while parsing a flow node"),
+    ],
+)
+def test_a_run_without_its_configuration_is_one_line(finished, tmp_path, text, message, capsys):
     run = tmp_path / "copy"
     shutil.copytree(finished("model=gru", "dataset=digits"), run)
     (run / "config.yaml").write_text(text)
     assert main(["predict", str(run), "x"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "config.yaml: is not the configuration of a run" in line
+    assert f"config.yaml: {message}" in line
 
 
 @pytest.mark.parametrize("torn", ["cut", "empty", "text", "another"])
