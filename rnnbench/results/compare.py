@@ -14,7 +14,7 @@ from rnnbench.errors import UserError, nearest
 from rnnbench.records.events import write_layout, write_scalars
 from rnnbench.records.record import Run
 from rnnbench.records.store import slug, write_json
-from rnnbench.results.curves import Curves, average
+from rnnbench.results.curves import Curve, Curves, average
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,39 +134,55 @@ def draw_curves(
     log: bool | None = None,
     seconds: bool = False,
 ) -> None:
-    """Lines and bands of ``panel`` over steps, or over the seconds that the runs took for them on the mean."""
+    """Lines and bands of ``panel`` over steps, or over the seconds that the runs took for them on the mean.
+
+    On a logarithmic axis they are the mean and the interval of the logarithms.
+    """
     known = {name for one in panel for name in one.by_metric}
     metric = metric if metric in known else f"valid/{metric}"
     if metric not in known:
         raise UserError(f"metric={metric}: no run of {panel[0].panel} has this series; {nearest(metric, known)}")
-    drawn = []
-    for one in panel:
-        curve = one.by_metric.get(metric)
-        if curve is None:
-            continue
-        colour, style = looks[one.label]
-        alone = len(curve.steps) == 1  # a line and a band of one point cannot be seen
-        label = f"{one.label} (n={curve.n})"
-        xs = [step * _seconds_per_step(one.runs) for step in curve.steps] if seconds else list(curve.steps)
-        axis.plot(xs, curve.mean, color=colour, linestyle=style, marker="o" if alone else None, label=label)
-        axis.fill_between(xs, curve.lo, curve.hi, color=colour, alpha=0.2, linewidth=2 if alone else 0)
-        drawn.append(curve)
-    values = [value for curve in drawn for value in curve.mean]
+    drawn = {one.label: one for one in panel if metric in one.by_metric}
+    curves = {label: one.by_metric[metric] for label, one in drawn.items()}
     baseline = _baseline(panel, metric)
-    if baseline is not None and _far(baseline, values):  # its line would make one line of all curves
-        axis.text(0.98, 0.96, f"baseline {baseline:.3g}", transform=axis.transAxes, ha="right", va="top", color="0.4")
-    elif baseline is not None:
-        axis.axhline(baseline, color="0.4", linewidth=1, linestyle=(0, (1, 2)), label="baseline")
-        values.append(baseline)
-    if log or (log is None and min(values) > 0 and max(values) / min(values) > 10**1.5):
+    values = [value for curve in curves.values() for value in curve.mean]
+    far = baseline is not None and _far(baseline, values)  # its line would make one line of all curves
+    lines = [] if baseline is None or far else [baseline]
+    positive = all(value > 0 for curve in curves.values() for at in curve.seeds for value in at)
+    if log is None:
+        log = positive and max(values + lines) / min(values + lines) > 10**1.5
+    if log and positive:
+        curves = {label: curve.on_log_scale() for label, curve in curves.items()}
+    for label, curve in curves.items():
+        colour, style = looks[label]
+        alone = len(curve.steps) == 1  # a line and a band of one point cannot be seen
+        pace = _seconds_per_step(drawn[label].runs) if seconds else 1
+        xs = [step * pace for step in curve.steps]
+        name = f"{label} (n={curve.n})"
+        axis.plot(xs, curve.mean, color=colour, linestyle=style, marker="o" if alone else None, label=name)
+        axis.fill_between(xs, curve.lo, curve.hi, color=colour, alpha=0.2, linewidth=2 if alone else 0)
+    if far:
+        y, side = (0.96, "top") if baseline > max(values) else (0.04, "bottom")
+        text = f"baseline {baseline:.3g}"
+        axis.text(0.98, y, text, transform=axis.transAxes, ha="right", va=side, color="0.4")
+    for value in lines:
+        axis.axhline(value, color="0.4", linewidth=1, linestyle=(0, (1, 2)), label="baseline")
+    if log:
         axis.set_yscale("log")
-        axis.set_ylim(min(values) / 2, max(values) * 2)  # a band may reach below zero, where logs end
+        axis.set_ylim(*_limits(list(curves.values()), lines))
     axis.set_title(panel[0].panel)
     axis.set_xlabel("seconds" if seconds else "step")
     if seconds:
         log_ticks(axis)
     axis.set_ylabel(metric)
     axis.grid(alpha=0.25)
+
+
+def _limits(curves: Sequence[Curve], lines: list[float]) -> tuple[float, float]:
+    """Of a logarithmic axis: all means, without what diverged, which would press the rest into one line."""
+    shown = [value for value in [*(v for curve in curves for v in curve.mean), *lines] if value > 0]
+    sane = 30 * max([curve.mean[0] for curve in curves] + lines)
+    return min(shown) / 2, min(max(shown) * 2, sane)
 
 
 def _far(value: float, values: Sequence[float]) -> bool:

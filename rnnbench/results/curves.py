@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rnnbench.errors import UserError
 from rnnbench.records.record import Run
 from rnnbench.results.group import Grid, arrange
-from rnnbench.results.statistics import mean_interval
+from rnnbench.results.statistics import Interval, mean_interval
 
 NOT_CURVES = ("epoch", "step")
 
@@ -23,7 +24,7 @@ class Curve:
         mean: over the seeds.
         lo: lower end of the 95 % t interval; the mean itself for a single seed.
         hi: upper end.
-        n: number of seeds.
+        seeds: their values at each step.
     """
 
     steps: tuple[int, ...]
@@ -31,7 +32,18 @@ class Curve:
     mean: tuple[float, ...]
     lo: tuple[float, ...]
     hi: tuple[float, ...]
-    n: int
+    seeds: tuple[tuple[float, ...], ...]
+
+    @property
+    def n(self) -> int:
+        """Number of seeds."""
+        return len(self.seeds[0])
+
+    def on_log_scale(self) -> Curve:
+        """Geometric mean and the t interval of the logarithms, for a logarithmic axis; all values must be positive."""
+        logs = [mean_interval([math.log(value) for value in values]) for values in self.seeds]
+        bands = zip(*(tuple(map(math.exp, _band(interval))) for interval in logs))
+        return replace(self, **dict(zip(("mean", "lo", "hi"), bands)))
 
 
 @dataclass(frozen=True)
@@ -107,12 +119,12 @@ def _points(run: Run, name: str) -> dict[int, tuple[float, float]]:
 
 
 def _curve(steps: list[int], by_seed: list[dict[int, tuple[float, float]]]) -> Curve:
-    intervals = [mean_interval([points[step][1] for points in by_seed]) for step in steps]
-    return Curve(
-        steps=tuple(steps),
-        epochs=tuple(by_seed[0][step][0] for step in steps),
-        mean=tuple(i.mean for i in intervals),
-        lo=tuple(i.mean if i.lo is None else i.lo for i in intervals),
-        hi=tuple(i.mean if i.hi is None else i.hi for i in intervals),
-        n=len(by_seed),
-    )
+    seeds = tuple(tuple(points[step][1] for points in by_seed) for step in steps)
+    mean, lo, hi = zip(*(_band(mean_interval(values)) for values in seeds))
+    return Curve(tuple(steps), tuple(by_seed[0][step][0] for step in steps), mean, lo, hi, seeds)
+
+
+def _band(interval: Interval) -> tuple[float, float, float]:
+    """Mean, lower and upper end; a single seed has a line and no band."""
+    mean = interval.mean
+    return mean, mean if interval.lo is None else interval.lo, mean if interval.hi is None else interval.hi

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
+from rnnbench.data.dataset import one_of
 from rnnbench.data.spec import Batch, DataSpec, Outputs
 from rnnbench.tasks.task import Task
+
+Target = Literal["follows", "possible"]
 
 
 class LogisticUnits(Task):
@@ -79,14 +82,20 @@ class NextSymbols(LogisticUnits):
 
     A position is right, its error 0, when every possible symbol's unit is more active than that of any impossible one
     (Hochreiter and Schmidhuber 1997, section 5.1); otherwise the error is 1.
+
+    Args:
+        name: the kind of problem that the dataset poses.
+        target: which units are trained to be 1: that of the symbol that ``follows``, or of all that are ``possible``.
+            The paper does not say which.
     """
 
-    def __init__(self, name: str = "next_symbols"):
+    def __init__(self, name: str = "next_symbols", target: Target = "follows"):
         super().__init__(name)
+        self.least = {"follows": 2, "possible": 1}[one_of("target", target, get_args(Target))]
 
     def wanted(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """1 for the symbol that follows."""
-        return (targets == 2).to(outputs)
+        """1 for the symbols that the units are trained to show."""
+        return (targets >= self.least).to(outputs)
 
     def errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """0 or 1."""
@@ -96,4 +105,4 @@ class NextSymbols(LogisticUnits):
         return (least <= most).to(outputs)
 
     def _mean(self, targets_N: Tensor) -> Tensor:
-        return (targets_N == 2).double().mean(0)
+        return (targets_N >= self.least).double().mean(0)

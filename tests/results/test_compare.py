@@ -7,8 +7,9 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 
 from rnnbench.errors import UserError
 from rnnbench.records.events import read_scalars
-from rnnbench.results.compare import appearances, compare, plot
+from rnnbench.results.compare import appearances, compare, draw_curves, plot
 from rnnbench.results.curves import average
+from rnnbench.results.pictures import canvas
 
 
 @pytest.fixture
@@ -94,6 +95,17 @@ def test_a_baseline_far_from_all_curves_is_told_and_not_drawn(make, tmp_path):
     near, far = (make.run(series=series | {"valid/mse": [1.0, last]}) for last in (0.8, 0.9))
     assert "baseline 0.167" in plot([far], tmp_path / "a.svg").read_text()
     assert "baseline 0.167" not in plot([near], tmp_path / "b.svg").read_text()
+
+
+def test_a_model_that_diverges_leaves_the_panel_and_the_others_can_be_told_apart(make):
+    steps = {"epoch": [1, 2], "step": [1, 2]}
+    wild = make.run(model="irnn", series=steps | {"valid/mse": [0.2, 1e24]})
+    tame = make.run(model="gru", series=steps | {"valid/mse": [0.2, 0.002]})
+    panel = average([wild, tame])
+    axis = canvas(4, 3).subplots()
+    draw_curves(axis, panel, "mse", appearances([one.label for one in panel]))
+    assert axis.get_yscale() == "log"
+    assert axis.get_ylim() == pytest.approx((0.001, 6.0))
 
 
 def test_a_single_epoch_can_be_seen(make, tmp_path):

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from scipy import stats
 
@@ -23,6 +25,19 @@ def test_mean_and_band_over_seeds(make):
         assert (curve.lo[at], curve.hi[at]) == pytest.approx(expected)
     assert "step" not in one.by_metric
     assert one.notes == ()
+
+
+def test_on_a_log_scale_the_band_is_that_of_the_logarithms(make):
+    data = [[1e-7, 1e-3], [1e-4, 1e-3], [1e-2, 2e-3]]
+    (one,) = average([make.run(seed=s, series=series(v)) for s, v in enumerate(data)])
+    curve = one.by_metric["valid/mse"].on_log_scale()
+    for at in range(2):
+        values = [row[at] for row in data]
+        logs = [math.log(value) for value in values]
+        expected = stats.t.interval(0.95, 2, loc=sum(logs) / 3, scale=stats.sem(logs))
+        assert curve.mean[at] == pytest.approx(stats.gmean(values))
+        assert (curve.lo[at], curve.hi[at]) == pytest.approx(tuple(map(math.exp, expected)))
+        assert curve.lo[at] > 0
 
 
 def test_curves_end_with_the_first_seed_that_stops(make):

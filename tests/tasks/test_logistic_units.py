@@ -43,3 +43,15 @@ def test_a_next_symbol_is_right_when_every_possible_one_is_above_every_other():
     came = torch.tensor([[1.0, 0.0, 0.0, 0.0]] * 4)
     assert torch.equal(task.losses(out, targets), LogisticUnits().losses(out, came))
     assert task.constant(targets).sigmoid().tolist() == pytest.approx([1.0, 0.0, 0.0, 0.0], abs=1e-6)
+
+
+def test_the_units_can_be_trained_to_show_all_possible_symbols():
+    targets = torch.tensor([[2, 1, 0, 0], [0, 0, 2, 0]])
+    out = torch.tensor([[0.2, 0.1, 0.0, -1.0], [0.1, 0.3, 0.2, 0.0]])
+    task = NextSymbols(target="possible")
+    could = torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])
+    assert torch.equal(task.losses(out, targets), LogisticUnits().losses(out, could))
+    assert task.errors(out, targets).tolist() == [0, 1]
+    assert task.constant(targets).sigmoid().tolist() == pytest.approx([0.5, 0.5, 0.5, 0.0], abs=1e-6)
+    with pytest.raises(ValueError, match="target='both': choose one of follows, possible"):
+        NextSymbols(target="both")
