@@ -164,7 +164,9 @@ def _plain(row: Row) -> list[Any]:
 
 
 def load(paths: Sequence[Path]) -> Result:
-    """What ``as_json`` wrote, of several runs together; of a model measured twice at a size, what the first file says.
+    """What ``as_json`` wrote, of several runs together.
+
+    Of a model measured twice at a size counts what the first file says; of reasons why it was not, the last.
 
     Raises:
         UserError: for a file that is none, runs on two machines, or with as many threads but another clock or rounds.
@@ -185,10 +187,11 @@ def load(paths: Sequence[Path]) -> Result:
         merged.rows += [row for row in one.rows if _group(row) not in known]
         merged.gates |= one.gates
         merged.products |= one.products
-        merged.notes += [note for note in one.notes if note not in merged.notes]
+        merged.notes += one.notes
     assert merged is not None
     measured = tuple(f"{row.model} ({row.size})" for row in merged.rows)
-    merged.notes = [note for note in merged.notes if not note.startswith(measured)]
+    reasons = {note.split(": ")[0]: note for note in merged.notes}
+    merged.notes = [note for note in reasons.values() if not note.startswith(measured)]
     merged.rows.sort(key=_group)
     return merged
 

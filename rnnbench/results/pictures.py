@@ -28,8 +28,8 @@ Panel = tuple[PaperTable, str, list[Run]]  # table, column, its finished reporte
 CURVES = "learning_curves.png"
 COST = "quality_and_cost.png"
 TEXTS = {
-    CURVES: "Validation metric over steps and over seconds: mean and 95 % band over seeds (of logarithms where the axis "
-    "is logarithmic)",
+    CURVES: "Validation metric over steps and over seconds: mean and 95 % band over seeds "
+    "(of logarithms where the axis is logarithmic)",
     COST: "Test metric against the seconds of a run: mean and 95 % interval over seeds",
 }
 ACROSS = 4  # panels side by side

@@ -72,6 +72,11 @@ def test_what_another_run_measured_was_not_left_out(tmp_path):
     for file, one in zip(files, (late, result("gru"))):
         file.write_text(as_json(one))
     assert load(files).notes == ["gru (1,1,1,1): not measured: 3 s were over", "odd: not measured"]
+    late.notes = ["gru (1,1,1,1): not measured: too much state"]  # another try, another reason
+    files.append(tmp_path / "later.json")
+    files[-1].write_text(as_json(late))
+    assert "gru (1,1,1,1): not measured: too much state" in load(files).notes
+    assert len(load(files).notes) == 2
 
 
 def test_runs_of_two_machines_make_none_and_a_wrong_file_is_one_line(tmp_path):
