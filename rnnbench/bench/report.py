@@ -220,11 +220,16 @@ def _parsed(data: Mapping[str, Any]) -> Result:
 
 
 def picture(result: Result, path: Path) -> None:
-    """PNG: time per gate, and speed against torchrecurrent and the loop, a line a model and a mark a size."""
+    """PNG: time per gate, and speed against torchrecurrent and the loop, a line a model, a colour a size."""
     from matplotlib.figure import Figure
 
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import LogLocator
+
     groups = Ratios(result).groups
-    names = list(dict.fromkeys(group.model for group in groups))[::-1]
+    names = sorted({group.model for group in groups}, reverse=True)
+    sizes = list(dict.fromkeys(group.size for group in groups))
+    marks = dict(zip(sorted({group.threads for group in groups}), "ox+v"))
     panels: tuple[tuple[str, Any], ...] = (
         ("time per gate / own LSTM's", lambda group: group.per_gate),
         ("speed / torchrecurrent's", lambda group: group.speed("torchrecurrent")),
@@ -232,21 +237,22 @@ def picture(result: Result, path: Path) -> None:
     )
     figure = Figure(figsize=(12, 1.5 + 0.17 * len(names)), layout="constrained")
     for axes, (title, value) in zip(figure.subplots(1, len(panels), sharey=True), panels):
-        for number, (size, threads) in enumerate(dict.fromkeys((group.size, group.threads) for group in groups)):
+        axes.set_xscale("log")
+        for size, threads in dict.fromkeys((group.size, group.threads) for group in groups):
             here = [group for group in groups if (group.size, group.threads) == (size, threads)]
             known = [(value(group), names.index(group.model)) for group in here if value(group) is not None]
             if known:
-                axes.plot(
-                    *zip(*known), "o", color=f"C{number % 10}", markersize=4, label=f"{size}; {in_threads(threads)}"
-                )
+                axes.plot(*zip(*known), marks[threads], color=f"C{sizes.index(size)}", markersize=4)
         axes.axvline(1, color="0.6", linewidth=1)
-        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter("")
         axes.set_xlabel(f"{title} (training step)")
         axes.set_yticks(range(len(names)), names, fontsize=7)
         axes.set_ylim(-1, len(names))
         axes.grid(axis="y", color="0.93")
-    figure.axes[0].legend(fontsize=7)
+    shapes = [Line2D([], [], linestyle="", marker="s", color=f"C{n}", label=str(size)) for n, size in enumerate(sizes)]
+    shapes += [Line2D([], [], linestyle="", marker=m, color="0.4", label=in_threads(n)) for n, m in marks.items()]
+    figure.legend(handles=shapes, loc="outside upper center", ncols=len(shapes), fontsize=7, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
