@@ -222,7 +222,6 @@ def _parsed(data: Mapping[str, Any]) -> Result:
 def picture(result: Result, path: Path) -> None:
     """PNG: time per gate, and speed against torchrecurrent and the loop, a line a model, a colour a size."""
     from matplotlib.figure import Figure
-
     from matplotlib.lines import Line2D
     from matplotlib.ticker import LogLocator
 
