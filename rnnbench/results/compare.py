@@ -146,8 +146,9 @@ def draw_curves(
     curves = {label: one.by_metric[metric] for label, one in drawn.items()}
     baseline = _baseline(panel, metric)
     values = [value for curve in curves.values() for value in curve.mean]
-    far = baseline is not None and _far(baseline, values)  # its line would make one line of all curves
-    lines = [] if baseline is None or far else [baseline]
+    # a line far away would make one line of all curves
+    far = baseline if baseline is not None and _far(baseline, values) else None
+    lines = [] if baseline is None or far is not None else [baseline]
     positive = all(value > 0 for curve in curves.values() for at in curve.seeds for value in at)
     if log is None:
         log = positive and max(values + lines) / min(values + lines) > 10**1.5
@@ -161,9 +162,9 @@ def draw_curves(
         name = f"{label} (n={curve.n})"
         axis.plot(xs, curve.mean, color=colour, linestyle=style, marker="o" if alone else None, label=name)
         axis.fill_between(xs, curve.lo, curve.hi, color=colour, alpha=0.2, linewidth=2 if alone else 0)
-    if far:
-        y, side = (0.96, "top") if baseline > max(values) else (0.04, "bottom")
-        text = f"baseline {baseline:.3g}"
+    if far is not None:
+        y, side = (0.96, "top") if far > max(values) else (0.04, "bottom")
+        text = f"baseline {far:.3g}"
         axis.text(0.98, y, text, transform=axis.transAxes, ha="right", va=side, color="0.4")
     for value in lines:
         axis.axhline(value, color="0.4", linewidth=1, linestyle=(0, (1, 2)), label="baseline")
