@@ -14,7 +14,7 @@ def finished(tmp_path_factory):
         if words not in known:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("RNNBENCH_RUNS", str(own := folder / str(len(known))))
-                assert main(["train", *words, "model.hidden_size=5", "debug=two_steps"]) == 0
+                assert main(["train", "model.hidden_size=5", *words, "debug=two_steps"]) == 0
                 (known[words],) = (own / "runs").glob("*/")
         return known[words]
 

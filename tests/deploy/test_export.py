@@ -51,6 +51,19 @@ def test_onnx_has_the_operator_of_an_lstm_and_its_numbers(finished, capsys):
     assert {entry.key: json.loads(entry.value) for entry in file.metadata_props if entry.key == "artifacts.json"}
 
 
+WIDTHS = {"gru_sum": 8, "intersection_rnn": 8, "clockwork_rnn": 4}  # that their equations ask for
+MODELS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "model").glob("[!_]*.yaml"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to", module.FORMATS)
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_is_exported_or_says_why_not(name, to, finished, tmp_path):
+    overrides = [f"model.hidden_size={WIDTHS.get(name, 6)}", *(["model.cell.proj_size=2"] if name == "lstmp" else [])]
+    trained = load_trained(finished(f"model={name}", "dataset=digits", *overrides))
+    assert module.export(trained, to, tmp_path / "file").difference < 1e-5  # it compares with batches of other shapes
+
+
 @torch.no_grad()
 def test_torch_export_takes_any_number_of_steps(finished):
     run = finished("model=torch_lstm", "dataset=digits")
