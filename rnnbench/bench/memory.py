@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import gc
 from collections.abc import Callable
 
@@ -13,12 +11,9 @@ from rnnbench.training.provenance import PeakMemory
 def peak_bytes(work: Callable[[], object]) -> int | None:
     """Peak of the resident memory during ``work`` beyond what the process held before; None where it is not told.
 
-    What the C library keeps of freed memory is given back first, so that ``work`` has to ask for all it needs, and
-    whoever allocates is counted: torch, its kernels, a compiled engine. Pages round it up; Linux with glibc.
+    Whoever allocates is counted: torch, its kernels, a compiled engine. Pages round it up; Linux with glibc.
     """
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
     memory = PeakMemory()
     if memory.cuda:
         return None  # the work is the CPU's, and PeakMemory would count the other's

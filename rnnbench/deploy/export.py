@@ -83,12 +83,12 @@ class Forwards(nn.Module):
 
 
 def for_onnx(backbone: nn.Module) -> nn.Module:
-    """ONNX has an operator of its own for the LSTM and the GRU of ``torch.nn``; torch writes an RNN step by step."""
+    """ONNX has an operator for the LSTM and GRU of ``torch.nn``, not for a projection; torch unrolls an RNN."""
     layer = own_twin(backbone)
     if layer is None:
         return backbone
     twin = torch_twin(layer)
-    return twin if isinstance(twin, (nn.LSTM, nn.GRU)) else Stepwise(layer)
+    return twin if isinstance(twin, (nn.LSTM, nn.GRU)) and not twin.proj_size else Stepwise(layer)
 
 
 def for_torch(backbone: nn.Module) -> nn.Module:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import platform
 import subprocess
@@ -71,7 +73,8 @@ def _git(folder: Path) -> dict[str, Any]:
 class PeakMemory:
     """The most memory a run had beyond what its process held before it.
 
-    On CUDA the allocator's own peak; elsewhere the resident set, whose high-water mark Linux lets a process reset.
+    On CUDA the allocator's own peak; elsewhere the resident set, whose high-water mark Linux lets a process reset. What
+    the C library keeps of memory that an earlier run has freed is given back first, so that this one asks for its own.
     """
 
     def __init__(self) -> None:
@@ -79,6 +82,8 @@ class PeakMemory:
         if self.cuda:
             torch.cuda.reset_peak_memory_stats()
         self.before = None
+        with contextlib.suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
         try:
             Path("/proc/self/clear_refs").write_text("5")
             self.before = self._status("VmRSS")

@@ -29,3 +29,16 @@ def test_peak_memory_is_of_this_run_alone():
     assert found is not None
     assert 38e6 < found < 80e6
     del before
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux")
+def test_a_run_is_charged_for_memory_that_an_earlier_one_has_freed():
+    pieces = [torch.zeros(20_000) for _ in range(1_000)]  # 80 MB in pieces that malloc keeps when they are freed
+    last = torch.zeros(20_000)
+    del pieces
+    memory = PeakMemory()
+    again = [torch.zeros(20_000) for _ in range(1_000)]
+    found = memory.bytes()
+    del again, last
+    assert found is not None
+    assert found > 72e6
