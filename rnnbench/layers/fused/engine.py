@@ -26,7 +26,7 @@ from rnnbench.layers.shapes import prepared_shapes
 
 _NUMBERS = {torch.float32: "float", torch.float64: "double"}
 # Below this many multiplications a worker, starting a thread costs more than it saves.
-_WORK_OF_A_THREAD = 2_000_000
+_WORK_OF_A_THREAD = 4_000_000
 
 
 class _Job(ctypes.Structure):
@@ -89,7 +89,7 @@ class Compiled:
         job.buffers, job.strides = ctypes.addressof(pointers), ctypes.addressof(strides)
         job.scratch, job.cuts = scratch.data_ptr(), ctypes.addressof(cuts := at.cuts(slices))
         rows_of = getattr(self.library(some.dtype), name)
-        runtime(_NUMBERS[some.dtype]).run(ctypes.byref(job), ctypes.c_int64(len(self.buffers)), rows_of)
+        runtime(_NUMBERS[some.dtype]).run(ctypes.byref(job), ctypes.c_int64(len(self.buffers)), rows_of, _team())
         del cuts
 
     def _work_size(self, rows: int, lanes: int) -> int:
@@ -99,6 +99,15 @@ class Compiled:
 
     def _sizes(self) -> list[tuple[int, int]]:
         return [product_size(kernel, self.shapes) for _, kernel in self.products]
+
+
+@cache
+def _team() -> ctypes.c_void_p | None:
+    """What starts a team of the OpenMP library that torch has loaded; None where that has another interface."""
+    try:
+        return ctypes.cast(ctypes.CDLL(None).GOMP_parallel, ctypes.c_void_p)
+    except (AttributeError, OSError, TypeError):  # TypeError: Windows has no table of all symbols
+        return None
 
 
 @cache

@@ -78,21 +78,26 @@ extern "C" void recur_complex(int64 steps, int64 row, const T* s, const T* a, in
 
 // Work is cut by model and by slice of rows: rows of a batch never meet.
 using Rows = void (*)(const Job&, T* const*, int64 unit, int64 first, int64 last, T* scratch);
-extern "C" void run(Job* job, int64 count, Rows rows) {
+// GOMP_parallel of the OpenMP library that torch has loaded. Threads of our own would share the cores with its team,
+// which spins for a while after each of torch's own operations.
+using Team = void (*)(void (*member)(void*), void* of, unsigned threads, unsigned flags);
+extern "C" void run(Job* job, int64 count, Rows rows, Team team) {
   job->pack = pack;
   job->gemm = gemm;
   const Job& q = *job;
-  std::atomic<int64> next{0};
-  auto worker = [&](int64 thread) {
+  std::atomic<int64> next{0}, members{0};
+  auto member = [&] {
+    T* const scratch = q.scratch + members++ * q.work;
     std::vector<T*> b(q.buffers, q.buffers + count);
     for (int64 unit; (unit = next++) < q.models * q.slices;) {
       const int64 model = unit / q.slices, slice = unit % q.slices;
       for (int64 i = 0; i < count; ++i) b[i] = q.buffers[i] + model * q.strides[i];
-      rows(q, b.data(), slice, q.cuts[slice], q.cuts[slice + 1], q.scratch + thread * q.work);
+      rows(q, b.data(), slice, q.cuts[slice], q.cuts[slice + 1], scratch);
     }
   };
+  if (team && q.threads > 1) return team([](void* of) { (*static_cast<decltype(member)*>(of))(); }, &member, q.threads, 0);
   std::vector<std::thread> others;
-  for (int64 thread = 1; thread < q.threads; ++thread) others.emplace_back(worker, thread);
-  worker(0);
+  for (int64 thread = 1; thread < q.threads; ++thread) others.emplace_back(member);
+  member();
   for (auto& other : others) other.join();
 }

@@ -195,10 +195,13 @@ def test_vmap_over_models_equals_a_loop_over_them(cell: type[Cell]):
 
 @pytest.mark.parametrize("lengths", [None, (6, 6, 5, 3, 2, 1, 1, 1)], ids=["equal", "ragged"])
 @pytest.mark.parametrize("cell", [Unseen, LayerNormLSTM])
+@pytest.mark.parametrize("own", [False, True], ids=["openmp", "own_threads"])
 def test_two_threads_give_what_one_gives(
-    cell: type[Cell], lengths: tuple[int, ...] | None, monkeypatch: pytest.MonkeyPatch
+    cell: type[Cell], lengths: tuple[int, ...] | None, own: bool, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(engine, "_WORK_OF_A_THREAD", 1)
+    if own:
+        monkeypatch.setattr(engine, "_team", lambda: None)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
