@@ -25,7 +25,7 @@ from rnnbench.layers.fused.weights import Rows, Weights
 from rnnbench.layers.shapes import prepared_shapes
 
 _NUMBERS = {torch.float32: "float", torch.float64: "double"}
-# Below this many multiplications a worker, starting a thread costs more than it saves.
+# Below this many multiplications a worker, waking a thread costs more than it saves.
 _WORK_OF_A_THREAD = 4_000_000
 
 
