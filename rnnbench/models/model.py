@@ -28,6 +28,7 @@ class SequenceModel(nn.Module):
             every step.
         encoder: called like ``encoder(inputs_BTI, lengths_B)``, gives ``(x_BTI, lengths_B)``.
         side_size: numbers that belong to a whole sequence (S), which the head reads beside what comes of the steps.
+        head_range: the head starts uniform in plus or minus this; None: as ``nn.Linear``.
     """
 
     def __init__(
@@ -37,12 +38,16 @@ class SequenceModel(nn.Module):
         pooling: str | None,
         encoder: nn.Module | None = None,
         side_size: int = 0,
+        head_range: float | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.backbone = backbone
         width: Any = backbone.output_size
         self.head = nn.Linear(width + side_size, output_size)
+        if head_range is not None:
+            for weights in self.head.parameters():
+                nn.init.uniform_(weights, -head_range, head_range)
         self.attention = Attention(width) if pooling == "attention" else None
         self.pooling = pooling
 
@@ -162,7 +167,7 @@ def build_model(
         if task.composition is None:
             if spec.writes:
                 raise ValueError("composition=null: sequences are answered by sequences, which takes a Translator")
-            return SequenceModel(built, *sizes, encoder, spec.side_size)
+            return SequenceModel(built, *sizes, encoder, spec.side_size, options.get("head_range"))
         if spec.side_size:
             raise ValueError("task.composition: takes no second input beside the steps; set it to null")
         if spec.writes:  # its decoder is a second backbone, of sizes that the composition gives

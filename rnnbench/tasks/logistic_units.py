@@ -27,6 +27,8 @@ class LogisticUnits(Task):
         name: the kind of problem that the dataset poses: ``classification`` or ``regression``.
         pooling: what one target per sequence is read from, see ``Task``.
         encoder: see ``Task``.
+        head_range: weights and biases of the units start uniform in plus or minus this (the paper: 0.1 or 0.2, as all
+            others); None: as ``nn.Linear``.
     """
 
     primary = "mse"
@@ -37,8 +39,16 @@ class LogisticUnits(Task):
         name: str = "classification",
         pooling: Literal["last", "mean", "max", "attention"] = "last",
         encoder: Callable[..., Any] | None = None,
+        head_range: float | None = None,
     ):
         super().__init__(name, pooling, encoder)
+        if head_range is not None and not head_range > 0:
+            raise ValueError(f"head_range={head_range}: must be above 0")
+        self.head_range = head_range
+
+    def model_options(self) -> dict[str, Any]:
+        """Where the units start from."""
+        return {"head_range": self.head_range}
 
     def wanted(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """What the units ``(..., O)`` should be."""
@@ -87,10 +97,11 @@ class NextSymbols(LogisticUnits):
         name: the kind of problem that the dataset poses.
         target: which units are trained to be 1: that of the symbol that ``follows``, or of all that are ``possible``.
             The paper does not say which.
+        head_range: see ``LogisticUnits``.
     """
 
-    def __init__(self, name: str = "next_symbols", target: Target = "follows"):
-        super().__init__(name)
+    def __init__(self, name: str = "next_symbols", target: Target = "follows", head_range: float | None = None):
+        super().__init__(name, head_range=head_range)
         self.least = {"follows": 2, "possible": 1}[one_of("target", target, get_args(Target))]
 
     def wanted(self, outputs: Tensor, targets: Tensor) -> Tensor:

@@ -1,8 +1,12 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from rnnbench.data.spec import DataSpec
+from rnnbench.layers import LSTM
+from rnnbench.models import build_model
 from rnnbench.tasks import LogisticUnits, NextSymbols
 
 
@@ -55,3 +59,16 @@ def test_the_units_can_be_trained_to_show_all_possible_symbols():
     assert task.constant(targets).sigmoid().tolist() == pytest.approx([0.5, 0.5, 0.5, 0.0], abs=1e-6)
     with pytest.raises(ValueError, match="target='both': choose one of follows, possible"):
         NextSymbols(target="both")
+
+
+def test_the_units_start_in_the_range_of_the_paper_and_the_rest_as_before():
+    spec = DataSpec("classification", 3, 4)
+    tasks = LogisticUnits(head_range=0.1), LogisticUnits()
+    near, usual = (build_model(partial(LSTM, hidden_size=5), spec, task, (1, 2, 3)) for task in tasks)
+    drawn = torch.cat([weights.flatten() for weights in near.head.parameters()])
+    assert 0.08 < drawn.abs().max() <= 0.1
+    assert max(weights.abs().max() for weights in usual.head.parameters()) > 0.3
+    for one, other in zip(near.backbone.parameters(), usual.backbone.parameters()):
+        assert torch.equal(one, other)
+    with pytest.raises(ValueError, match="head_range=0: must be above 0"):
+        LogisticUnits(head_range=0)
