@@ -86,17 +86,25 @@ def digest(paper: Paper, runs: Sequence[Run]) -> str:
 
 
 def results(table: PaperTable, runs: Sequence[Run], metric: str | None = None) -> dict[str, Table]:
-    """Split to the table of ``metric`` (None: the first) that the reported runs give; nothing before the first run."""
+    """Split to the table of ``metric`` (None: the first) that the reported runs give; nothing before the first run.
+
+    It has the columns that something was run of.
+    """
     reported = table.reported(runs)
     if not reported:
         return {}
-    found, metric = {}, metric or table.metric
+    found, metric, begun = {}, metric or table.metric, _begun(reported)
     for split in table.splits:
-        here = [e for e in table.published if (e["split"], e["metric"]) == (split, metric)]
+        here = [e for e in table.published if (e["split"], e["metric"]) == (split, metric) and e["col"] in begun]
         numbers = [{k: v for k, v in e.items() if k != "split"} for e in here]
         free = table.searched if table.trials else ()
         found[split] = build(reported, metric=metric, split=split, published=numbers, free=free)
     return found
+
+
+def _begun(reported: Sequence[Run]) -> set[str]:
+    """Columns that something was run of."""
+    return {run.job.dataset for run in reported}
 
 
 def generated(paper: Paper, runs: Sequence[Run]) -> str:
@@ -119,8 +127,8 @@ def _table(table: PaperTable, runs: Sequence[Run], folder: Path) -> list[str]:
             parts += [f"### {split.capitalize()}\n", to_markdown(result) + "\n"]
     if table.trials is not None:
         parts.append(_trials(table.trials))
-    if not table.reported(runs):
-        parts += [text for metric in table.metrics if (text := _published(table, metric))]
+    begun = _begun(table.reported(runs))
+    parts += [text for metric in table.metrics if (text := _published(table, metric, begun))]
     if table.claims:
         parts += ["### Claims\n", _claims(judge(table, table.reported(runs)))]
     if table.search is not None and table.validation(runs):
@@ -138,10 +146,11 @@ def _trials(trials: Trials) -> str:
     )
 
 
-def _published(table: PaperTable, metric: str) -> str:
+def _published(table: PaperTable, metric: str, begun: set[str]) -> str:
+    """Published numbers of columns that nothing was run of, which the table of results has not."""
     head = ["", "split", f"published {metric}", "ours"]
     rows = []
-    for entry in [entry for entry in table.published if entry["metric"] == metric]:
+    for entry in [e for e in table.published if e["metric"] == metric and e["col"] not in begun]:
         number = read_published([{key: value for key, value in entry.items() if key != "split"}])[0]
         rows.append([f"{number.row} on {number.col}", str(entry["split"]), published_text(number), "not run"])
     return markdown_rows([head, *rows]) + "\n" if rows else ""
