@@ -111,6 +111,17 @@ def test_what_is_not_run_stands_on_the_page_with_its_published_numbers(paper, ma
     assert "| lstm on adding | 5 | 5.0 |" in generated(paper, [])  # five runs of an hour
 
 
+def test_columns_that_are_not_run_keep_their_published_numbers_beside_those_that_are(tmp_path, make):
+    values = [{"row": "lstm", "col": col, "value": value} for col, value in (("adding", 0.5), ("digits", 0.7))]
+    declaration = {**declared["DECLARED"], "published": {"metric": "mse", "values": values}}
+    declaration["cols"] = {"adding": ["dataset=adding"], "digits": ["dataset=digits"]}
+    paper = declared["write"](tmp_path / "half", {**declaration, "tables": [{"search": None}]})
+    text = generated(paper, [make.run(0.4 + seed / 100, model="lstm", seed=seed) for seed in (0, 1)])
+    assert "adding mse" in text
+    assert "| lstm on digits | test | 0.7 | not run |" in text
+    assert "| lstm on adding | test | 0.5 | not run |" not in text
+
+
 def test_claims_stand_on_the_page_with_their_outcome(tmp_path, make):
     claims = [{"a": "lstm", "says": "better", "b": "tanh", "source": "section 5"}]
     tables = [{"search": None, "claims": claims}]
