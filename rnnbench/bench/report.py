@@ -8,6 +8,7 @@ import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +229,7 @@ def picture(result: Result, path: Path) -> None:
     groups = Ratios(result).groups
     names = sorted({group.model for group in groups}, reverse=True)
     sizes = list(dict.fromkeys(group.size for group in groups))
-    marks = dict(zip(sorted({group.threads for group in groups}), "ox+v"))
+    marks = dict(zip(sorted({group.threads for group in groups}), cycle("ox+v")))
     panels: tuple[tuple[str, Any], ...] = (
         ("time per gate / own LSTM's", lambda group: group.per_gate),
         ("speed / torchrecurrent's", lambda group: group.speed("torchrecurrent")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Sequence
@@ -170,7 +171,7 @@ def draw_curves(
         axis.axhline(value, color="0.4", linewidth=1, linestyle=(0, (1, 2)), label="baseline")
     if log:
         axis.set_yscale("log")
-        axis.set_ylim(*_limits(list(curves.values()), lines))
+        axis.set_ylim(*_limits(list(curves.values()), lines, _rises(panel, metric)))
     axis.set_title(panel[0].panel)
     axis.set_xlabel("seconds" if seconds else "step")
     if seconds:
@@ -179,11 +180,17 @@ def draw_curves(
     axis.grid(alpha=0.25)
 
 
-def _limits(curves: Sequence[Curve], lines: list[float]) -> tuple[float, float]:
+def _limits(curves: Sequence[Curve], lines: list[float], rises: bool) -> tuple[float, float]:
     """Of a logarithmic axis: all means, without what diverged, which would press the rest into one line."""
     shown = [value for value in [*(v for curve in curves for v in curve.mean), *lines] if value > 0]
-    sane = 30 * max([curve.mean[0] for curve in curves] + lines)
+    sane = math.inf if rises else 30 * max([curve.mean[0] for curve in curves] + lines)
     return min(shown) / 2, min(max(shown) * 2, sane)
+
+
+def _rises(panel: list[Curves], metric: str) -> bool:
+    """Whether more of a series is better, so that it does not diverge by rising."""
+    records = [run.record for one in panel for run in one.runs if run.record]
+    return records[0]["metric_modes"].get(metric.rpartition("/")[2]) == "max"
 
 
 def _far(value: float, values: Sequence[float]) -> bool:

@@ -108,6 +108,15 @@ def test_a_model_that_diverges_leaves_the_panel_and_the_others_can_be_told_apart
     assert axis.get_ylim() == pytest.approx((0.001, 6.0))
 
 
+def test_a_metric_that_rises_is_not_taken_for_one_that_diverges(make):
+    series = {"epoch": [1, 2], "step": [1, 2], "valid/accuracy": [0.01, 0.9]}
+    run = make.run(model="gru", series=series)
+    run.record["metric_modes"]["accuracy"] = "max"
+    axis = canvas(4, 3).subplots()
+    draw_curves(axis, average([run]), "accuracy", appearances(["gru"]))
+    assert axis.get_ylim() == pytest.approx((0.005, 1.8))
+
+
 def test_a_single_epoch_can_be_seen(make, tmp_path):
     run = make.run(series={"epoch": [1], "step": [1], "valid/mse": [1.0]})
     with Image.open(plot([run], tmp_path / "a.png")) as image:
