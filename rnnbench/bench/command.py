@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnbench.errors import UserError
+from rnnbench.parsers import Parser
 
 if TYPE_CHECKING:
     from rnnbench.bench.contenders import Size
@@ -23,9 +24,7 @@ AIM = 0.5  # seconds that a job of a sweep may add to its training
 
 def build_parser() -> argparse.ArgumentParser:
     """The benchmarks and their options."""
-    parser = argparse.ArgumentParser(
-        prog="rnnbench bench", description="What the framework costs, beside plain PyTorch."
-    )
+    parser = Parser(prog="rnnbench bench", description="What the framework costs, beside plain PyTorch.")
     benchmarks = parser.add_subparsers(dest="benchmark", required=True, metavar="benchmark")
     overhead = benchmarks.add_parser(
         "overhead", help="a whole run against a bare loop with the same weights at its end"
@@ -76,10 +75,9 @@ def _size(text: str) -> Size:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value}: must be at least 1")
-    return value
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number from 1 on")
+    return int(text)
 
 
 def main(rest: Sequence[str]) -> int:
