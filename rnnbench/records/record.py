@@ -47,7 +47,7 @@ class Record(TypedDict):
     metrics: dict[str, dict[str, float | None]]  # split -> metric -> value of the chosen weights
     metric_modes: dict[str, str]  # metric -> whether "min" or "max" is better
     primary_metric: str
-    baseline: dict[str, float] | None  # metric -> test value of the best prediction that ignores the input
+    baseline: dict[str, float] | None  # metric -> test value of the constant that fits train best
     references: NotRequired[dict[str, dict[str, float]]]  # method without training -> metric -> test value
     series: dict[str, list[float | None]]  # "epoch", "step" and every logged metric, all of one length
     parameters: dict[str, int]  # trainable weights: backbone, encoder, head

@@ -15,6 +15,7 @@ from rnnbench.results.statistics import (
     ALPHA,
     Interval,
     Sample,
+    as_factor,
     can_pair,
     difference_interval,
     equivalence,
@@ -40,7 +41,7 @@ class Claim:
 
     Attributes:
         a: a row.
-        b: another, or ``baseline``: the best prediction that does not look at the input.
+        b: another, or ``baseline``: the constant prediction that fits the training data best.
         says: ``better``, ``worse`` or ``equal``.
         col: a column.
         margin: for ``equal``: differences smaller than this count as none; on the log scale a factor, 1.1.
@@ -107,6 +108,8 @@ def _read(entry: Mapping[str, Any], name: str, table: PaperTable) -> Claim:
     for key, allowed in choices:
         if (value := getattr(claim, key)) not in allowed:
             raise UserError(f"{name}: {key}={value!r}; {nearest(str(value), allowed)}")
+    if BASELINE in (claim.a, claim.b) and table.splits[0] != "test":
+        raise UserError(f"{name}: the baseline is known on test alone, and the first split is {table.splits[0]}")
     least = 1 if claim.scale == "log" else 0
     if (claim.says == "equal") != (claim.margin is not None) or (claim.margin is not None and claim.margin <= least):
         raise UserError(f"{name}: margin={claim.margin}: `equal` needs one above {least}, nothing else has one")
@@ -128,7 +131,8 @@ def judge(table: PaperTable, runs: Sequence[Run]) -> list[Judged]:
 
 def _judge(claim: Claim, table: PaperTable, runs: Sequence[Run]) -> Judged:
     members = {row: [r for r in runs if (r.job.model, r.job.dataset) == (row, claim.col)] for row in (claim.a, claim.b)}
-    if not members[claim.a] or (claim.b != BASELINE and not members[claim.b]):
+    asked = 1 if table.trials else len(table.seeds)
+    if any(len(members[row]) < asked for row in (claim.a, claim.b) if row != BASELINE):
         return Judged(claim, NOT_RUN)
     split = table.splits[0]
     a = _sample(members[claim.a], table.metric, split, claim.scale)
@@ -150,7 +154,7 @@ def _judge(claim: Claim, table: PaperTable, runs: Sequence[Run]) -> Judged:
 def _tested(claim: Claim, a: list[float], b: list[float], paired: bool, mode: str) -> Judged:
     difference = difference_interval(a, b, paired=paired)
     name = "one-sample t" if claim.b == BASELINE else "paired t" if paired else "Welch t"
-    shown = difference if claim.scale == "linear" else _factor(difference)
+    shown = difference if claim.scale == "linear" else as_factor(difference)
     if claim.says == "equal":
         margin = math.log(claim.margin or 1) if claim.scale == "log" else claim.margin or 0
         test = equivalence(a, b, margin, paired=paired)
@@ -163,11 +167,6 @@ def _tested(claim: Claim, a: list[float], b: list[float], paired: bool, mode: st
     return Judged(claim, outcome, shown, p, name)
 
 
-def _factor(difference: Interval) -> Interval:
-    lo, mean, hi = (math.exp(value or 0.0) for value in (difference.lo, difference.mean, difference.hi))
-    return Interval(mean, None, lo, hi, difference.n)
-
-
 def _sample(members: Sequence[Run], metric: str, split: str, scale: str) -> Sample | None:
     """The values by seed; None where a run diverged or a value has no logarithm."""
     values = {draw(run): run.metric(split, metric) for run in members}
@@ -175,7 +174,7 @@ def _sample(members: Sequence[Run], metric: str, split: str, scale: str) -> Samp
 
 
 def _baseline(members: Sequence[Run], metric: str, scale: str) -> Sample | None:
-    """The baseline of each run's own data, paired with it."""
+    """The baseline of the data of each run: exact where it is known, then without the luck of the test draw."""
     values = {draw(run): ((run.record or {}).get("baseline") or {}).get(metric) for run in members}
     return _scaled(values, data_key(members), scale)
 

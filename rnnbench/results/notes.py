@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rnnbench.records.record import Run
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rnnbench.results.table import Cell, Table
 
 METHODS = {
-    "baseline": "the best prediction that does not look at the input",
+    "baseline": "the constant prediction that fits the training data best by the loss; of generated data the exact one",
     "naive": "the last value goes on",
     "seasonal naive": "the values of the last season go on",
     "drift": "the line from the first value through the last goes on",
@@ -29,16 +29,17 @@ RULES = {
 }
 
 
-def notes(table: Table, grid: Grid) -> Iterator[str]:
-    """What a reader of ``table`` must know, a sentence each."""
+def notes(table: Table, grid: Grid, drawn: Collection[str] = ()) -> Iterator[str]:
+    """What a reader of ``table``, whose runs drew the settings ``drawn``, must know, a sentence each."""
     runs = [run for members in grid.cells.values() for run in members]
     varied = [len(set(values)) > 1 for values in zip(*(draw(run)[1:] for run in runs))]
     over = " and ".join(["seeds", *(name for name, several in zip(PARTS.values(), varied) if several)])
     yield from _number(table, runs)
-    yield (
-        f"Mean ± half of the 95 % t interval for the mean over {over} (runs that count / runs asked for); it holds "
-        "for the hyperparameters chosen and does not cover their choice."
-    )
+    mean = f"Mean ± half of the 95 % t interval for the mean over {over} (runs that count / runs asked for)"
+    if drawn:
+        yield f"{mean}: these are the best of trials that drew {', '.join(drawn)}."
+    else:
+        yield f"{mean}; it holds for the hyperparameters chosen and does not cover their choice."
     if grid.split_by:
         yield f"Rows were kept apart by what differs between their runs: {', '.join(grid.split_by)}."
     yield from _units(table, grid)

@@ -98,7 +98,8 @@ def results(table: PaperTable, runs: Sequence[Run], metric: str | None = None) -
         here = [e for e in table.published if (e["split"], e["metric"]) == (split, metric) and e["col"] in begun]
         numbers = [{k: v for k, v in e.items() if k != "split"} for e in here]
         free = table.searched if table.trials else ()
-        found[split] = build(reported, metric=metric, split=split, published=numbers, free=free)
+        asked = 0 if table.trials else len(table.seeds)
+        found[split] = build(reported, metric=metric, split=split, published=numbers, free=free, asked=asked)
     return found
 
 
@@ -159,15 +160,21 @@ def _published(table: PaperTable, metric: str, begun: set[str]) -> str:
 def _claims(judged: Sequence[Judged]) -> str:
     lines = [["claim", "difference", "p", "test", "outcome"]]
     for one in judged:
-        p = NOTHING if one.p is None else f"{one.p:.2g}"
+        p = NOTHING if one.p is None else p_text(one.p)
         source = f" ({one.claim.source})" if one.claim.source else ""
         lines.append([f"{one.claim}{source}", _difference(one), p, one.test or NOTHING, one.outcome])
     note = (
-        "Difference: the first less the second, with its 95 % interval; x: their ratio, tested on a log scale. "
+        "Difference: the first less the second, with its 95 % interval; x: the ratio of their geometric "
+        "means, tested on a log scale. "
         "p is Holm-adjusted over the tests of a difference of this table; a claim is supported or contradicted "
         "at 5 %, equality only by two one-sided tests against its margin."
     )
     return f"{markdown_rows(lines)}\n\n{note}\n"
+
+
+def p_text(p: float) -> str:
+    """Three decimals where two digits could hide on which side of 5 % it lies."""
+    return f"{p:.3f}" if 0.01 <= p < 0.1 else f"{p:.2g}"
 
 
 def _difference(one: Judged) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 from rnnbench.errors import UserError, nearest
 from rnnbench.results.verdict import SCALES, rounding_of
 
+UP_TO_ONE = ("accuracy", "corr", "f1", "precision", "recall", "exact")  # what counts is the distance from 1
+
 
 @dataclass(frozen=True)
 class Published:
@@ -38,8 +40,8 @@ class Published:
 def read_published(entries: Sequence[Mapping[str, Any]]) -> list[Published]:
     """Published numbers from the entries of a YAML file.
 
-    ``value`` as text (``"8.50"``) gives its rounding by itself. ``scale`` is the error rate for an accuracy and linear
-    for anything else, unless given.
+    ``value`` as text (``"8.50"``) gives its rounding by itself. ``scale`` is the error rate for an accuracy and
+    whatever else is 1 at best, and linear for the rest, unless given.
 
     Raises:
         UserError: an entry without a needed key, with an unknown one, or with a value out of range.
@@ -55,7 +57,7 @@ def _read(entry: Mapping[str, Any], name: str) -> Published:
     for key in ("row", "col", "metric", "value"):
         if key not in entry:
             raise UserError(f"{name}: {key} is missing")
-    values = {"scale": "error_rate" if entry["metric"] == "accuracy" else "linear", **entry}
+    values = {"scale": "error_rate" if entry["metric"] in UP_TO_ONE else "linear", **entry}
     values |= {"row": str(entry["row"]), "col": str(entry["col"])}
     try:
         if isinstance(entry["value"], str):

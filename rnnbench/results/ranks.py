@@ -22,7 +22,7 @@ from rnnbench.results.compare import CORE, appearances, log_ticks
 from rnnbench.results.formats import NOTHING, interval_text, markdown_rows
 from rnnbench.results.paper import results
 from rnnbench.results.pictures import canvas, is_of, save
-from rnnbench.results.statistics import ALPHA, Interval
+from rnnbench.results.statistics import ALPHA, Interval, as_factor, mean_interval
 from rnnbench.results.table import Cell
 
 LEAST = 3  # blocks of which ranks are shown
@@ -143,16 +143,25 @@ def _ranks(found: Sequence[Block]) -> str:
     lines = [["model", "mean rank", "times first", "seconds / those of the LSTM"]]
     for row in sorted(means, key=means.__getitem__):
         first = sum(block.ranks(CORE)[CORE.index(row)] == 1 for block in ranked(found))
-        lines.append([row, f"{means[row]:.2f}", f"{first} of {count}", f"{_relative_cost(found, row):.2f}"])
+        lines.append([row, f"{means[row]:.2f}", f"{first} of {count}", _factor_text(relative_cost(found, row))])
     difference = critical_difference(len(CORE), count)
     text = f"Over {count} data sets; ranks further apart than {difference:.2f} differ at 5 % (Nemenyi)"
     text += f"; Friedman p = {p:.2g}." if p is not None else "."
-    return f"{markdown_rows(lines)}\n\n{text} Seconds: geometric mean, at the sizes of the tables."
+    costs = (
+        "Seconds: geometric mean with its 95 % t interval, at the sizes of the tables. Runs stood beside other work of "
+        "their machines, and validation says when they stop: `rnnbench bench` measures what a step costs."
+    )
+    return f"{markdown_rows(lines)}\n\n{text} {costs}"
 
 
-def _relative_cost(found: Sequence[Block], row: str) -> float:
-    ratios = [block.seconds(row) / block.seconds("lstm") for block in ranked(found)]
-    return math.exp(fmean(map(math.log, ratios)))
+def relative_cost(found: Sequence[Block], row: str) -> Interval:
+    """Seconds of a run by those of the LSTM: geometric mean over the ranked blocks and its 95 % t interval."""
+    return as_factor(mean_interval([math.log(b.seconds(row) / b.seconds("lstm")) for b in ranked(found)]))
+
+
+def _factor_text(factor: Interval) -> str:
+    ends = f" ({factor.lo:.2f} to {factor.hi:.2f})" if factor.lo != factor.hi else ""
+    return f"{factor.mean:.2f}{ends}"
 
 
 def _sum(found: Sequence[Block]) -> str:
@@ -169,7 +178,7 @@ def _draw(found: Sequence[Block], path: Path) -> None:
         xs = [block.seconds(row) / block.seconds("lstm") for block in ranked(found)]
         ys = [block.ranks(CORE)[CORE.index(row)] for block in ranked(found)]
         axis.scatter(xs, ys, s=18, alpha=0.5, color=looks[row][0])
-        axis.scatter([_relative_cost(found, row)], [fmean(ys)], s=120, color=looks[row][0], label=row)
+        axis.scatter([relative_cost(found, row).mean], [fmean(ys)], s=120, color=looks[row][0], label=row)
     log_ticks(axis)
     axis.set_ylim(len(CORE) + 0.3, 0.7)
     axis.set_yticks(range(1, len(CORE) + 1))

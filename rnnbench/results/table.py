@@ -32,12 +32,12 @@ class Cell:
         interval: None without values.
         total: runs asked for.
         missing: what became of the others: status to number; ``no number`` for a metric that is not finite, ``no
-            success`` for a trial that did not reach its criterion.
+            success`` for a trial that did not reach its criterion, ``not run`` for what ``build`` was told to expect.
         best: not significantly worse than the best of those it is compared with.
         costs: means over the finished runs: backbone parameters, seconds, steps per second, peak memory in bytes.
         published: the number of a paper.
         verdict: on it; None when a run failed or diverged.
-        method: for what is no run but needs no training: ``baseline``, the best prediction that ignores the input, or
+        method: for what is no run but needs no training: ``baseline``, the constant prediction that fits best, or
             the name of a reference.
     """
 
@@ -61,7 +61,8 @@ class Cell:
     @property
     def sound(self) -> bool:
         """Whether every run gave a number: else it gets no mark and no verdict."""
-        return not any(self.missing.get(status) for status in ("failed", "diverged", "no number", "no success"))
+        without = ("failed", "diverged", "no number", "no success", "not run")
+        return not any(self.missing.get(status) for status in without)
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ def build(
     split: str = "test",
     published: Iterable[Published | Mapping[str, Any]] = (),
     free: Collection[str] = (),
+    asked: int = 0,
 ) -> Table:
     """The table of ``runs``.
 
@@ -114,6 +116,7 @@ def build(
         split: ``train``, ``valid`` or ``test``.
         published: numbers of a paper, see ``results.published``. A row that has not been run yet is added.
         free: settings that may differ within a cell: of trials.
+        asked: runs that every cell should have; what it lacks counts as not run.
 
     Raises:
         UserError: no runs; an unknown row, column, metric or split.
@@ -122,13 +125,13 @@ def build(
         raise UserError(f"split={split}: choose one of {', '.join(SPLITS)}")
     grid = arrange(runs, rows, cols, free)
     _check_metric(runs, metric, split)
-    cells = {place: _cell(members, runs, metric, split) for place, members in grid.cells.items()}
+    cells = {place: _cell(members, runs, metric, split, asked) for place, members in grid.cells.items()}
     cells = _mark(grid, cells, split)
     grid, cells = _with_published(grid, cells, [_as_published(entry) for entry in published])
     if split == "test":
         grid, cells = _with_methods(grid, cells)
     table = Table(grid.rows, grid.cols, cells, split, ())
-    return replace(table, notes=tuple(notes(table, grid)))
+    return replace(table, notes=tuple(notes(table, grid, free)))
 
 
 def _check_metric(runs: Sequence[Run], metric: str | None, split: str) -> None:
@@ -137,19 +140,20 @@ def _check_metric(runs: Sequence[Run], metric: str | None, split: str) -> None:
         raise UserError(f"metric={metric}: no run has it on {split}; {nearest(metric, names)}")
 
 
-def _cell(members: Sequence[Run], runs: Sequence[Run], metric: str | None, split: str) -> Cell:
+def _cell(members: Sequence[Run], runs: Sequence[Run], metric: str | None, split: str, asked: int) -> Cell:
     metric = metric or _primary(members[0].job.dataset, runs)
     values = [run.metric(split, metric) if run.status == "finished" and metric else None for run in members]
     numbers = tuple(value for value in values if value is not None)
     nothing = "no success" if metric == TRIALS else "no number"
+    lacking = ["not run"] * (asked - len(members))
     outcomes = [(nothing if r.status == "finished" else r.status) for r, v in zip(members, values) if v is None]
     return Cell(
         metric=metric,
         mode=_mode(metric, members) or _mode(metric, runs),
         values=numbers,
         interval=mean_interval(numbers) if numbers else None,
-        total=len(members),
-        missing=dict(sorted(Counter(outcomes).items())),
+        total=max(len(members), asked),
+        missing=dict(sorted(Counter(outcomes + lacking).items())),
         costs=_costs([run for run in members if run.status == "finished"]),
     )
 

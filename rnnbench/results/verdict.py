@@ -60,10 +60,10 @@ def verdict(
         mode: whether less (``min``) or more (``max``) is better.
         runs_averaged: runs behind the published value; 1 when the paper does not say.
         rounding: how far the published value may be from what was measured: half a unit of its last digit.
-        scale: ``linear``; ``log`` for quantities that span decades; ``error_rate`` for accuracies, whose distance
-            from 1 is what counts. On the log scale the interval is a factor, and "``tolerance`` of the published
-            value" means that it reaches from value / (1 + tolerance) to value * (1 + tolerance): the meaning that
-            does not change with the unit.
+        scale: ``linear``; ``log`` for quantities that span decades; ``error_rate`` for accuracies and
+            correlations, whose distance from 1 is what counts. On the log scale the interval is a factor, and
+            "``tolerance`` of the published value" means that it reaches from value / (1 + tolerance) to value *
+            (1 + tolerance): the meaning that does not change with the unit.
         level: of the interval.
         tolerance: widest half-width that allows a verdict, as a part of the published value.
 

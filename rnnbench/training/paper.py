@@ -66,9 +66,8 @@ def run_paper(
         ]
         overrides = [job for _, job in jobs]
         plans = plan_all(composer, master, overrides) if jobs else []
-        if train:
-            planned = [(table, plan) for (table, _), plan in zip(jobs, plans)]
-            records = _drop_outdated(paper, records, planned, archive)
+        planned = [(table, plan) for (table, _), plan in zip(jobs, plans)]
+        records = _drop_outdated(paper, records, planned, archive)
         archived = {recipe(r.record["science"]) for r in records if r.record}
         missing = [i for i, plan in enumerate(plans) if recipe(plan.science) not in archived]
         if missing and train:
@@ -84,6 +83,15 @@ def _drop_outdated(
     paper: Paper, records: list[Run], planned: Sequence[tuple[PaperTable, Plan]], archive: Path
 ) -> list[Run]:
     """Take records out of the archive that were made before a row of the paper was changed or taken out."""
+    kept = current(paper, records, planned)
+    if len(kept) < len(records):
+        print(f"{archive}: {len(records) - len(kept)} records of rows that the paper no longer has are taken out")
+        _write(paper, kept, archive)
+    return kept
+
+
+def current(paper: Paper, records: Sequence[Run], planned: Sequence[tuple[PaperTable, Plan]]) -> list[Run]:
+    """Those of ``records`` that the paper as it is declared would make; only what is in ``planned`` is compared."""
     families: dict[tuple[str, str], set[str]] = {}
     keys: dict[tuple[str, str], tuple[str, ...]] = {}
     for table, plan in planned:
@@ -92,17 +100,13 @@ def _drop_outdated(
         families.setdefault(place, set()).add(family(plan.science, *keys[place]))
     known = {place for table in paper.tables for place in table.places}
 
-    def current(run: Run) -> bool:
+    def is_current(run: Run) -> bool:
         place = run.job.model, run.job.dataset
         if run.record is None or place not in known:
             return False
         return place not in families or family(run.record["science"], *keys[place]) in families[place]
 
-    kept = [run for run in records if current(run)]
-    if len(kept) < len(records):
-        print(f"{archive}: {len(records) - len(kept)} records of rows that the paper no longer has are taken out")
-        _write(paper, kept, archive)
-    return kept
+    return [run for run in records if is_current(run)]
 
 
 def _collect(paper: Paper, plans: Sequence[Plan], records: list[Run], archive: Path) -> None:

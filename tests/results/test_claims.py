@@ -20,9 +20,9 @@ ROWS = {name: [f"model={name}"] for name in ("lstm", "gru", "rnn", "never")}
 
 @pytest.fixture
 def table(tmp_path):
-    def with_claims(*claims):
+    def with_claims(*claims, seeds=5):
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
-        return declared["without_search"](folder, rows=ROWS, seeds=[0, 1, 2, 3, 4], claims=list(claims))
+        return declared["without_search"](folder, rows=ROWS, seeds=list(range(seeds)), claims=list(claims))
 
     return with_claims
 
@@ -52,7 +52,7 @@ def test_a_difference_is_tested_in_pairs_where_the_data_were_the_same_and_correc
 def test_a_difference_that_is_not_significant_decides_nothing(table, make):
     runs = [make.run(v, model="lstm", seed=s) for s, v in enumerate([0.5, 0.6])]
     runs += [make.run(v, model="gru", seed=s) for s, v in enumerate([0.4, 0.61])]
-    (one,) = judge(table({"a": "gru", "says": "better", "b": "lstm"}), runs)
+    (one,) = judge(table({"a": "gru", "says": "better", "b": "lstm"}, seeds=2), runs)
     assert (one.outcome, one.test) == ("undecided", "paired t")
     assert one.p > 0.05
 
@@ -99,7 +99,7 @@ def test_a_diverged_run_and_a_single_one_decide_nothing(table, runs, make):
     diverged = make.run(model="gru", seed=9, status="diverged", metrics={})
     (one,) = judge(table({"a": "gru", "says": "better", "b": "lstm"}), [*runs, diverged])
     assert (one.outcome, one.test) == ("undecided", "a run has no number")
-    (one,) = judge(table({"a": "gru", "says": "better", "b": "lstm"}), [runs[0], runs[5]])
+    (one,) = judge(table({"a": "gru", "says": "better", "b": "lstm"}, seeds=1), [runs[0], runs[5]])
     assert (one.outcome, one.test) == ("undecided", "too few runs")
 
 
@@ -118,3 +118,16 @@ def test_a_diverged_run_and_a_single_one_decide_nothing(table, runs, make):
 def test_a_wrong_claim_is_one_line(table, change, message):
     with pytest.raises(UserError, match=rf"Table 1, claim 1: .*{message}"):
         read_claims(table({"a": "gru", "says": "better", "b": "lstm", **change}))
+
+
+def test_a_claim_waits_for_every_seed_that_the_paper_asks_for(table, runs):
+    (whole,) = judge(table({"a": "gru", "says": "better", "b": "rnn"}), runs)
+    (part,) = judge(table({"a": "gru", "says": "better", "b": "rnn"}), runs[:-1])
+    assert (whole.outcome, part.outcome) == ("supported", "not run")
+
+
+def test_the_baseline_is_known_on_test_alone(tmp_path):
+    claim = {"a": "gru", "says": "better", "b": "baseline"}
+    table = declared["without_search"](tmp_path / "p", rows=ROWS, splits=["train", "test"], claims=[claim])
+    with pytest.raises(UserError, match="baseline is known on test alone, and the first split is train"):
+        read_claims(table)

@@ -30,6 +30,11 @@ def test_mistakes_are_named(change, message):
         read_published([ENTRY, {**ENTRY, **change}])
 
 
+@pytest.mark.parametrize(("metric", "scale"), [("corr", "error_rate"), ("f1", "error_rate"), ("rse", "linear")])
+def test_what_is_1_at_best_is_judged_by_its_distance_from_1(metric, scale):
+    assert read_published([{**ENTRY, "metric": metric, "value": 0.97}])[0].scale == scale
+
+
 def test_missing_keys_are_named():
     with pytest.raises(UserError, match="number 1: metric is missing"):
         read_published([{"row": "a", "col": "b", "value": 1}])

@@ -162,7 +162,7 @@ def test_notes_say_what_counts(make, runs):
         "95 % t interval",
         "hyperparameters chosen",
         "Holm",
-        "does not look at the input",
+        "fits the training data best",
     ):
         assert words in notes
     assert "Reproduced" not in notes
@@ -273,3 +273,19 @@ def test_trials_without_success_are_counted_and_take_mark_and_verdict_away(make)
     assert any("No success: the criterion was not reached" in note for note in table.notes)
     every = build([*runs[:4], trial(5000.0, 4)], metric=name, split="train", published=published)
     assert every.cells["lstm", "adding"].verdict.kind == "inconclusive"
+
+
+def test_a_cell_that_lacks_runs_has_no_mark_and_says_how_many(make):
+    runs = seeds(make, GOOD) + seeds(make, BAD, model="gru")[:-1]
+    table = build(runs, asked=len(GOOD))
+    cell = table.cells["gru", "adding"]
+    assert (cell.total, cell.missing, cell.sound) == (len(GOOD), {"not run": 1}, False)
+    assert table.cells["lstm", "adding"].sound
+    assert build(runs).cells["gru", "adding"].sound
+
+
+def test_a_table_of_trials_says_what_was_drawn(make):
+    runs = [make.run(v, seed=s, hparams={"optimizer.lr": 10.0**-s}) for s, v in enumerate(GOOD)]
+    notes = " ".join(build(runs, free=["optimizer.lr"]).notes)
+    assert "best of trials that drew optimizer.lr" in notes
+    assert "hyperparameters chosen" not in notes
