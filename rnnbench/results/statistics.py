@@ -29,8 +29,8 @@ class Interval:
 
 def as_factor(logs: Interval) -> Interval:
     """The geometric mean and its interval, from those of logarithms."""
-    ends = (None if end is None else math.exp(end) for end in (logs.lo, logs.hi))
-    return Interval(math.exp(logs.mean), None, *ends, logs.n)
+    lo, hi = (None if end is None else math.exp(end) for end in (logs.lo, logs.hi))
+    return Interval(math.exp(logs.mean), None, lo, hi, logs.n)
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval:
