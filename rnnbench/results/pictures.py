@@ -1,4 +1,4 @@
-"""Pictures of a paper from its committed records: learning curves, and what quality costs.
+"""Pictures of a paper from its committed records: learning curves, what quality costs, how long trials took.
 
 A picture carries the sum of what it was drawn from, so that one which does not belong to the records is found out.
 """
@@ -18,6 +18,7 @@ from rnnbench.records.record import Run
 from rnnbench.results.compare import appearances, draw_curves, log_ticks, primary
 from rnnbench.results.curves import average
 from rnnbench.results.statistics import mean_interval
+from rnnbench.results.table import TRIALS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,10 +28,13 @@ Panel = tuple[PaperTable, str, list[Run]]  # table, column, its finished reporte
 
 CURVES = "learning_curves.png"
 COST = "quality_and_cost.png"
+SUCCESS = "sequences_to_success.png"
 TEXTS = {
     CURVES: "Validation metric over steps and over seconds: mean and 95 % band over seeds "
     "(of logarithms where the axis is logarithmic)",
     COST: "Test metric against the seconds of a run: mean and 95 % interval over seeds",
+    SUCCESS: "Sequences to success: a dot a trial, a cross where one ended without success, a line at the mean of "
+    "those that succeeded, a diamond at the paper's number",
 }
 ACROSS = 4  # panels side by side
 KEYWORD = "Description"  # of the PNG chunk that holds the sum
@@ -39,7 +43,7 @@ KEYWORD = "Description"  # of the PNG chunk that holds the sum
 def drawn(paper: Paper, runs: Sequence[Run]) -> dict[str, str]:
     """File name to description of each picture that ``runs`` are enough for."""
     panels = _panels(paper, runs)
-    possible = {CURVES: bool(_with_curves(panels)), COST: bool(_tested(panels))}
+    possible = {CURVES: _with_curves(panels), COST: _tested(panels), SUCCESS: _of_trials(panels)}
     return {name: text for name, text in TEXTS.items() if possible[name]}
 
 
@@ -91,6 +95,10 @@ def _sum(name: str, paper: Paper, runs: Sequence[Run]) -> str:
             own = [table.metric, col, run.job.model, run.job.seed, record["seconds"]]
             own.append(record["series"] if name == CURVES else run.metric("test", table.metric))
             shown.append([*own, record["steps"] if name == CURVES else None])
+            if name == SUCCESS:
+                shown[-1] = [*own[1:4], _sequences(run)]
+        if name == SUCCESS:
+            shown.append(_published(table, col))
     return hashlib.sha256(json.dumps([name, shown], sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -114,6 +122,24 @@ def _with_curves(panels: Sequence[Panel]) -> list[Panel]:
 def _tested(panels: Sequence[Panel]) -> list[Panel]:
     """Those of tables that show what is measured on test data, not how long runs took that each end on their own."""
     return [panel for panel in panels if "test" in panel[0].splits]
+
+
+def _of_trials(panels: Sequence[Panel]) -> list[Panel]:
+    """Those that show how long runs took to a criterion."""
+    return [panel for panel in panels if panel[0].metric == TRIALS]
+
+
+def _sequences(run: Run) -> tuple[float, bool]:
+    """How many training sequences a trial took, and whether it succeeded."""
+    value = run.metric("train", TRIALS)
+    if value is not None:
+        return value, True
+    return (run.record or {"steps": 0})["steps"] * run.job.hparams.get("dataset.batch_size", 1), False
+
+
+def _published(table: PaperTable, col: str) -> dict[str, float]:
+    """Row to the paper's number."""
+    return {e["row"]: float(e["value"]) for e in table.published if (e["col"], e["metric"]) == (col, TRIALS)}
 
 
 def _labels(panels: Sequence[Panel]) -> Looks:
@@ -172,6 +198,31 @@ def _draw_cost(panels: Sequence[Panel], path: Path, digest: str) -> None:
     save(figure, path, digest)
 
 
+def _draw_success(panels: Sequence[Panel], path: Path, digest: str) -> None:
+    shown, looks = _of_trials(panels), _labels(panels)
+    figure, axes = _grid(len(shown), heights=1, height=2.6)
+    for axis, (table, col, members) in zip(axes.flat, shown):
+        rows = [row for row in table.rows if any(run.job.model == row for run in members)]
+        for at, row in enumerate(rows):
+            found = [_sequences(run) for run in members if run.job.model == row]
+            reached, ended = ([n / 1000 for n, done in found if done is wanted] for wanted in (True, False))
+            # apart from each other, so that trials that ended alike can be counted
+            heights = [at + 0.3 * (2 * i / max(len(found) - 1, 1) - 1) for i in range(len(found))]
+            axis.plot(reached, heights[: len(reached)], "o", ms=4, color=looks[row][0])
+            axis.plot(ended, heights[len(reached) :], "x", ms=5, color="0.5")
+            if reached:
+                axis.vlines(fmean(reached), at - 0.35, at + 0.35, color=looks[row][0])
+            if (number := _published(table, col).get(row)) is not None:
+                axis.plot([number / 1000], [at], "D", ms=7, mfc="none", mec="black")
+        log_ticks(axis)
+        axis.set_yticks(range(len(rows)), rows)
+        axis.set_ylim(len(rows) - 0.5, -0.5)
+        axis.set_title(col)
+        axis.set_xlabel("thousand sequences")
+        axis.grid(alpha=0.25, axis="x")
+    save(figure, path, digest)
+
+
 def _point(axis: Axes, row: str, members: Sequence[Run], metric: str, colour: str) -> float | None:
     """One model: seconds and value, with the interval; returns the value."""
     own = [
@@ -189,4 +240,8 @@ def _point(axis: Axes, row: str, members: Sequence[Run], metric: str, colour: st
     return interval.mean
 
 
-_DRAW: dict[str, Callable[[Sequence[Panel], Path, str], None]] = {CURVES: _draw_all_curves, COST: _draw_cost}
+_DRAW: dict[str, Callable[[Sequence[Panel], Path, str], None]] = {
+    CURVES: _draw_all_curves,
+    COST: _draw_cost,
+    SUCCESS: _draw_success,
+}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from rnnbench.results.pictures import COST, CURVES, check_pictures, draw_pictures, drawn
+from rnnbench.results.pictures import COST, CURVES, SUCCESS, check_pictures, draw_pictures, drawn
 
 declared = runpy.run_path(str(Path(__file__).parents[1] / "records" / "test_paper_table.py"))
 ROWS = {"lstm": ["model=lstm"], "gru": ["model=gru"]}
@@ -56,3 +56,24 @@ def test_without_curves_or_runs_there_is_less_to_draw(paper, runs, make):
     assert list(drawn(paper, bare)) == [COST]
     draw_pictures(paper, bare, paper.folder)
     assert not (paper.folder / CURVES).exists()
+
+
+def test_trials_are_drawn_where_a_paper_counts_sequences(tmp_path, make):
+    counted = "sequences_to_success"
+    number = {"values": [{"row": "lstm", "col": "adding", "metric": counted, "value": 40, "split": "train"}]}
+    changes = {"metric": counted, "splits": ["train"], "published": number}
+    declared["without_search"](tmp_path / "p", rows=ROWS, **changes)
+    paper = declared["load_paper"](tmp_path / "p")
+
+    def trial(model, seed, sequences):
+        metrics = {split: {"mse": 0.1} for split in ("train", "valid", "test")}
+        metrics["train"][counted] = sequences
+        return make.run(0.1, model=model, seed=seed, metrics=metrics)
+
+    runs = [trial(m, s, None if (m, s) == ("gru", 1) else 30.0 + s) for m in ROWS for s in (0, 1)]
+    assert list(drawn(paper, runs)) == [SUCCESS]
+    draw_pictures(paper, runs, paper.folder)
+    assert Image.open(paper.folder / SUCCESS).size[0] > 300
+    assert check_pictures(paper, runs) == []
+    later = [trial("lstm", 0, 31.0), *runs[1:]]
+    assert [path.name for path in check_pictures(paper, later)] == [SUCCESS]
