@@ -146,12 +146,20 @@ def _ranks(found: Sequence[Block]) -> str:
         lines.append([row, f"{means[row]:.2f}", f"{first} of {count}", _factor_text(relative_cost(found, row))])
     difference = critical_difference(len(CORE), count)
     text = f"Over {count} data sets; ranks further apart than {difference:.2f} differ at 5 % (Nemenyi)"
-    text += f"; Friedman p = {p:.2g}." if p is not None else "."
+    text += f"; Friedman p = {p:.2g}{_without_a_paper(found)}." if p is not None else "."
     costs = (
         "Seconds: geometric mean with its 95 % t interval, at the sizes of the tables. Runs stood beside other work of "
         "their machines, and validation says when they stop: `rnnbench bench` measures what a step costs."
     )
     return f"{markdown_rows(lines)}\n\n{text} {costs}"
+
+
+def _without_a_paper(found: Sequence[Block]) -> str:
+    """P values when one paper's data sets are left out, which may be alike."""
+    names = dict.fromkeys(block.paper for block in ranked(found))
+    left = {name: friedman_p([block for block in found if block.paper != name]) for name in names}
+    texts = [f"{p:.2g} without {name}" for name, p in left.items() if p is not None]
+    return f" ({', '.join(texts)})" if texts else ""
 
 
 def relative_cost(found: Sequence[Block], row: str) -> Interval:

@@ -91,3 +91,11 @@ def test_a_picture_belongs_to_its_blocks(papers, tmp_path):
     assert ranks_drawn(found, tmp_path)
     assert not ranks_drawn(found[1:], tmp_path)
     assert ranks_drawn([], tmp_path)
+
+
+def test_the_section_says_what_p_is_without_a_paper(papers):
+    first = blocks(papers)
+    other = [replace(block, paper="q") for block in first[:3]]
+    p = friedman_p(first), friedman_p(other)
+    assert f"({p[1]:.2g} without p, {p[0]:.2g} without q)" in section([*first, *other])
+    assert "without" not in section(first)
