@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from rnnbench.errors import UserError
 from rnnbench.records.archive import write_archive
 from rnnbench.records.identity import identity
 from rnnbench.records.load import load_run
@@ -28,9 +29,17 @@ def family(science: dict, *keys: str) -> str:
     """The identity of what is searched and reported together: seed and the values of ``keys`` apart."""
     kept = {k: v for k, v in science.items() if k not in ("engine", "seed")}
     for key in keys:
-        group, _, name = key.partition(".")
-        kept[group] = {k: v for k, v in kept[group].items() if k != name}
+        kept = _without(kept, key.split("."))
     return identity(kept)
+
+
+def _without(values: dict, path: Sequence[str]) -> dict:
+    """A copy that lacks what ``path`` leads to; as it is where nothing does."""
+    first, *rest = path
+    if not rest:
+        return {k: v for k, v in values.items() if k != first}
+    inner = values.get(first)
+    return {**values, first: _without(inner, rest)} if isinstance(inner, dict) else values
 
 
 def run_paper(
@@ -67,27 +76,27 @@ def run_paper(
         overrides = [job for _, job in jobs]
         plans = plan_all(composer, master, overrides) if jobs else []
         planned = [(table, plan) for (table, _), plan in zip(jobs, plans)]
-        records = _drop_outdated(paper, records, planned, archive)
-        archived = {recipe(r.record["science"]) for r in records if r.record}
+        kept = current(paper, records, planned)
+        if len(kept) < len(records):
+            _take_out(paper, kept, len(records) - len(kept), archive, train)
+        archived = {recipe(r.record["science"]) for r in kept if r.record}
         missing = [i for i, plan in enumerate(plans) if recipe(plan.science) not in archived]
         if missing and train:
             chosen, todo = [overrides[i] for i in missing], [plans[i] for i in missing]
             outcome = run_jobs(composer, master, chosen, todo, ["rnnbench", "reproduce", paper.name])
-        _collect(paper, [plans[i] for i in missing], records, archive)
+        _collect(paper, [plans[i] for i in missing], archive)
         if outcome is not None and outcome.stopped:
             break
     return read_runs(archive), outcome
 
 
-def _drop_outdated(
-    paper: Paper, records: list[Run], planned: Sequence[tuple[PaperTable, Plan]], archive: Path
-) -> list[Run]:
-    """Take records out of the archive that were made before a row of the paper was changed or taken out."""
-    kept = current(paper, records, planned)
-    if len(kept) < len(records):
-        print(f"{archive}: {len(records) - len(kept)} records of rows that the paper no longer has are taken out")
-        _write(paper, kept, archive)
-    return kept
+def _take_out(paper: Paper, kept: list[Run], outdated: int, archive: Path, train: bool) -> None:
+    """Leave ``kept`` in the archive; where nothing is to be run, say what is outdated instead."""
+    what = f"{archive}: {outdated} records of rows that the paper no longer has"
+    if not train:
+        raise UserError(f"{what}; `rnnbench reproduce {paper.name}` takes them out and runs what is declared now")
+    print(f"{what} are taken out")
+    _write(paper, kept, archive)
 
 
 def current(paper: Paper, records: Sequence[Run], planned: Sequence[tuple[PaperTable, Plan]]) -> list[Run]:
@@ -109,11 +118,14 @@ def current(paper: Paper, records: Sequence[Run], planned: Sequence[tuple[PaperT
     return [run for run in records if is_current(run)]
 
 
-def _collect(paper: Paper, plans: Sequence[Plan], records: list[Run], archive: Path) -> None:
-    """Add the runs of ``plans`` that have ended to the archive."""
-    new = [load_run(plan.path) for plan in plans if (plan.path / "result.json").exists()]
-    if new:
-        _write(paper, [*records, *new], archive)
+def _collect(paper: Paper, plans: Sequence[Plan], archive: Path) -> None:
+    """Add the runs of ``plans`` that have ended to the archive, as it is now: others may have written to it."""
+    new = {plan.path: load_run(plan.path) for plan in plans if (plan.path / "result.json").exists()}
+    records = read_runs(archive)
+    known = {run.job.identity for run in records}
+    added = [run for run in new.values() if run.job.identity not in known]
+    if added:
+        _write(paper, [*records, *added], archive)
 
 
 def _write(paper: Paper, runs: Sequence[Run], archive: Path) -> None:

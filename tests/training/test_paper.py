@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from rnnbench.records.archive import read_archive
+from rnnbench.errors import UserError
+from rnnbench.records.archive import read_archive, write_archive
 from rnnbench.records.paper import load_paper
 from rnnbench.records.series import SERIES, read_runs, read_series
 from rnnbench.training.paper import family, recipe, run_paper
@@ -77,6 +78,10 @@ def test_records_of_a_changed_row_are_taken_out_and_replaced(paper, runs, capsys
     first, _ = run_paper(paper, archive, [], config_dir=runs.conf)
     rows = {"gru": ("model=gru", "model.cell.reset=before"), "rnn": ("model=rnn",)}
     changed = replace(paper, tables=(replace(paper.tables[0], rows=rows),))
+    before = archive.read_bytes()
+    with pytest.raises(UserError, match=r"4 records of rows that the paper no longer has; .*reproduce"):
+        run_paper(changed, archive, [], train=False, config_dir=runs.conf)
+    assert archive.read_bytes() == before
     found, _ = run_paper(changed, archive, [], config_dir=runs.conf)
     assert "4 records of rows that the paper no longer has are taken out" in capsys.readouterr().out
     assert len(found) == len(first)
@@ -119,3 +124,26 @@ def test_family_leaves_out_seed_and_what_is_searched():
     assert family(science, "optimizer.lr") == family(other, "optimizer.lr")
     assert family(science) != family(other)
     assert family(science) == family({**science, "seed": 5})
+
+
+def test_a_searched_key_may_lie_deep():
+    science = {"seed": 1, "model": {"cell": {"_target_": "x", "forget_bias": 1.0}}, "optimizer": {"lr": 0.1}}
+    other = {"seed": 2, "model": {"cell": {"_target_": "x", "forget_bias": 2.0}}, "optimizer": {"lr": 0.1}}
+    plain = {"seed": 3, "model": {"cell": {"_target_": "x"}}, "optimizer": {"lr": 0.1}}
+    assert family(science, "model.cell.forget_bias") == family(other, "model.cell.forget_bias")
+    assert family(science, "model.cell.forget_bias") == family(plain, "model.cell.forget_bias")
+    assert family(science, "optimizer.lr") != family(other, "optimizer.lr")
+    assert family(science, "scheduler.gamma") == family(science)
+
+
+def test_what_was_collected_is_added_once(paper, runs):
+    archive = paper.folder / "records.csv"
+    first, _ = run_paper(paper, archive, [], config_dir=runs.conf)
+    part = [run for run in first if run.job.model == "gru"]
+    write_archive(part, archive)
+    again, _ = run_paper(paper, archive, [], train=False, config_dir=runs.conf)
+    assert sorted(r.job.identity for r in again) == sorted(r.job.identity for r in first)
+    twice = replace(paper, tables=(replace(paper.tables[0], seeds=(0, 0, 1)),))
+    archive.unlink()
+    found, _ = run_paper(twice, archive, [], config_dir=runs.conf)
+    assert sorted(r.job.identity for r in found) == sorted(r.job.identity for r in first)
