@@ -90,16 +90,20 @@ def _sum(name: str, paper: Paper, runs: Sequence[Run]) -> str:
     """16 digits of the SHA-256 of what a picture shows."""
     shown: list[Any] = []
     for table, col, members in _panels(paper, runs):
-        for run in members:
-            record: Mapping[str, Any] = run.record or {}
-            own = [table.metric, col, run.job.model, run.job.seed, record["seconds"]]
-            own.append(record["series"] if name == CURVES else run.metric("test", table.metric))
-            shown.append([*own, record["steps"] if name == CURVES else None])
-            if name == SUCCESS:
-                shown[-1] = [*own[1:4], _sequences(run)]
+        shown += [_shown(name, table.metric, run) for run in members]
         if name == SUCCESS:
             shown.append(_published(table, col))
     return hashlib.sha256(json.dumps([name, shown], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _shown(name: str, metric: str, run: Run) -> list[Any]:
+    record: Mapping[str, Any] = run.record or {}
+    who = [run.job.dataset, run.job.model, run.job.seed]
+    if name == SUCCESS:
+        return [*who, _sequences(run)]
+    if name == CURVES:
+        return [metric, *who, record["seconds"], record["series"], record["steps"]]
+    return [metric, *who, record["seconds"], run.metric("test", metric), None]
 
 
 def _panels(paper: Paper, runs: Sequence[Run]) -> list[Panel]:
