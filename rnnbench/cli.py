@@ -269,7 +269,10 @@ def _reproduce(args: argparse.Namespace) -> int:
     draw_pictures(paper, runs, archive.parent)
     if archive.parent == paper.folder:
         write_digest(paper, runs, paper.folder.parent.parent / "README.md")
-    return 0 if outcome is None or outcome.sweep is None else conclude(outcome.sweep, outcome.stopped, table=False)
+    if outcome is None or outcome.sweep is None:
+        return outcome.code if outcome else 0
+    code = conclude(outcome.sweep, outcome.stopped, table=False)
+    return outcome.code or code
 
 
 def _papers(args: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rnnbench.errors import UserError
@@ -61,7 +62,8 @@ def run_paper(
         only: names of rows and columns to run; all where there are none.
 
     Returns:
-        the records of the paper, and how the last launch ended (None when nothing had to be run).
+        the records of the paper, and how the last launch ended (None when nothing had to be run), with the exit code of
+        an earlier one that failed.
     """
     part, composer = paper.only(only), Composer(config_dir)
     master, _ = composer.sweep(["replicas=auto", *launcher])
@@ -83,7 +85,9 @@ def run_paper(
         missing = [i for i, plan in enumerate(plans) if recipe(plan.science) not in archived]
         if missing and train:
             chosen, todo = [overrides[i] for i in missing], [plans[i] for i in missing]
+            failed = outcome.code if outcome else 0
             outcome = run_jobs(composer, master, chosen, todo, ["rnnbench", "reproduce", paper.name])
+            outcome = replace(outcome, code=outcome.code or failed)
         _collect(paper, [plans[i] for i in missing], archive)
         if outcome is not None and outcome.stopped:
             break

@@ -9,6 +9,7 @@ from rnnbench.errors import UserError
 from rnnbench.records.archive import read_archive, write_archive
 from rnnbench.records.paper import load_paper
 from rnnbench.records.series import SERIES, read_runs, read_series
+from rnnbench.training.command import run_jobs
 from rnnbench.training.paper import family, recipe, run_paper
 
 TEXT = """
@@ -147,3 +148,16 @@ def test_what_was_collected_is_added_once(paper, runs):
     archive.unlink()
     found, _ = run_paper(twice, archive, [], config_dir=runs.conf)
     assert sorted(r.job.identity for r in found) == sorted(r.job.identity for r in first)
+
+
+def test_a_search_that_failed_is_not_forgotten_when_the_rest_succeeds(paper, runs, monkeypatch):
+    codes = iter([1, 0])
+
+    def launch(*arguments):
+        return replace(run_jobs(*arguments), code=next(codes))
+
+    monkeypatch.setattr("rnnbench.training.paper.run_jobs", launch)
+    _, outcome = run_paper(paper, paper.folder / "records.csv", [], config_dir=runs.conf)
+    assert outcome is not None
+    assert outcome.code == 1
+    assert next(codes, None) is None
