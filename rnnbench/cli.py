@@ -13,6 +13,7 @@ from rnnbench.errors import UserError
 from rnnbench.parsers import build_parser, lr_find_parser, search_parser
 
 if TYPE_CHECKING:
+    from rnnbench.records.paper import Paper
     from rnnbench.training.command import Outcome
 
 COMPLETION = """\
@@ -245,9 +246,12 @@ def _reproduce(args: argparse.Namespace) -> int:
     from rnnbench.training.compose import packaged
 
     own = Path(args.paper)
-    paper = load_paper(own if (own / "paper.yaml").exists() else packaged("experiments") / args.paper)
+    paper = load_paper(own if (own / "paper.yaml").exists() else packaged("experiments") / args.paper, args.paper)
     if args.check:
+        if args.only:
+            raise UserError("--only: --check looks at the whole page; leave one of them out")
         check_table(paper)
+        _check_declared(paper, args.config_dir)
         return 0
     from rnnbench.training.paper import default_archive, run_paper
 
@@ -268,11 +272,23 @@ def _reproduce(args: argparse.Namespace) -> int:
     print(write_table(paper, runs, archive.with_name("README.md")))
     draw_pictures(paper, runs, archive.parent)
     if archive.parent == paper.folder:
-        write_digest(paper, runs, paper.folder.parent.parent / "README.md")
+        write_digest(paper, runs)
     if outcome is None or outcome.sweep is None:
         return outcome.code if outcome else 0
     code = conclude(outcome.sweep, outcome.stopped, table=False)
     return outcome.code or code
+
+
+def _check_declared(paper: Paper, config_dir: Path | None) -> None:
+    """Raise where ``paper.yaml`` is no longer what the records are of."""
+    from rnnbench.records.paper import ARCHIVE
+    from rnnbench.training.paper import outdated
+
+    if old := outdated(paper, paper.folder / ARCHIVE, config_dir):
+        raise UserError(
+            f"{paper.folder / ARCHIVE}: {len(old)} records are of rows that paper.yaml declares otherwise; "
+            f"`rnnbench reproduce {paper.called}` runs what it declares now"
+        )
 
 
 def _papers(args: argparse.Namespace) -> int:

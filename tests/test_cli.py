@@ -180,6 +180,8 @@ def test_the_module_runs_from_another_folder(runs, tmp_path):
         (["data", "verify", "jbs"], "no data file is called 'jbs'; did you mean jsb"),
         (["reproduce", "chung2013"], "paper chung2013: there is no"),
         (["reproduce", "chung2014", "--workers", "0"], "'0' is not a number of at least 1"),
+        (["reproduce", "chung2014", "--check", "--quick"], "argument --quick: not allowed with argument --check"),
+        (["reproduce", "chung2014", "--check", "--only", "gru"], "--only: --check looks at the whole page"),
         (["completion", "tcsh"], "invalid choice: 'tcsh'"),
         (["train", "modle=gru"], "modle"),
         (["train", "model=grru"], "model=grru"),

@@ -7,7 +7,6 @@ was written.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnbench.errors import UserError
+from rnnbench.records.files import read_rows, write_rows
 from rnnbench.records.record import Job, Run, validate
 from rnnbench.records.store import run_name
 
@@ -34,34 +34,31 @@ def write_archive(runs: Iterable[Run], path: str | os.PathLike[str]) -> None:
         raise ValueError("runs: none of them has a record to archive")
     rows = [_flat(record) for record in records]
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(Path(path), columns, rows)
 
 
 def read_archive(path: str | os.PathLike[str]) -> list[Run]:
     """The runs of an archive; their path is the archive's, their configuration and series are empty.
 
     Raises:
-        UserError: the file is missing or a line is not a record.
+        UserError: the file is missing, cannot be read, or has a line that is no record or stands twice.
     """
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path} does not exist: give an archive of records")
-    runs = []
-    with open(path, newline="", encoding="utf-8") as file:
-        for number, row in enumerate(csv.DictReader(file), start=2):
-            record = _nested(row)
-            try:
-                validate(record)
-            except ValueError as error:
-                raise UserError(f"{path}, line {number}: {error}; archive the runs again") from error
-            name = run_name(record["dataset"], record["model"], record["seed"], record["identity"])
-            runs.append(Run(Job.from_dict({"directory": name, **record}), path, record["status"], record))
-    return runs
+    runs: dict[str, Run] = {}
+    for where, row in read_rows(path, ("identity", "schema")):
+        record = _nested(row)
+        try:
+            validate(record)
+        except ValueError as error:
+            raise UserError(f"{where}: {error}; archive the runs again") from error
+        identity = record["identity"]
+        if identity in runs:
+            raise UserError(f"{where}: identity {identity} stands twice; delete one of the two lines")
+        name = run_name(record["dataset"], record["model"], record["seed"], identity)
+        runs[identity] = Run(Job.from_dict({"directory": name, **record}), path, record["status"], record)
+    return list(runs.values())
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, str]:

@@ -5,11 +5,12 @@ A line a cell: the steps of a run that does not stop early, and the seconds of a
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from rnnbench.errors import UserError
+from rnnbench.records.files import read_rows, write_rows
 from rnnbench.records.paper_table import PaperTable
 from rnnbench.records.record import Run
 
@@ -35,24 +36,31 @@ class Estimate:
     hardware: str
 
 
+COLUMNS = tuple(field.name for field in fields(Estimate))
+
+
 def write_estimates(estimates: Sequence[Estimate], path: Path) -> None:
     """Write them in the order given."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Estimate)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({**asdict(e), "seconds_per_step": f"{e.seconds_per_step:.3g}"} for e in estimates)
+    rows = [{**asdict(e), "seconds_per_step": f"{e.seconds_per_step:.3g}"} for e in estimates]
+    write_rows(path, COLUMNS, rows)
 
 
 def read_estimates(path: Path) -> dict[tuple[str, str], Estimate]:
-    """(row, column) to estimate; none when there is no such file."""
+    """(row, column) to estimate; none when there is no such file.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     if not path.exists():
         return {}
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [
-            Estimate(r["row"], r["col"], int(r["steps"]), float(r["seconds_per_step"]), r["hardware"])
-            for r in csv.DictReader(file)
-        ]
-    return {(e.row, e.col): e for e in rows}
+    found = {}
+    for where, r in read_rows(path, COLUMNS):
+        try:
+            one = Estimate(r["row"], r["col"], int(r["steps"]), float(r["seconds_per_step"]), r["hardware"])
+        except ValueError as error:
+            raise UserError(f"{where}: {error}; measure again with --estimate") from error
+        found[one.row, one.col] = one
+    return found
 
 
 def hours_left(

@@ -7,16 +7,17 @@ them; an entry of ``tables`` replaces, key by key, what it names.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rnnbench.errors import UserError, nearest
-from rnnbench.records.paper_table import PaperTable, Search
-from rnnbench.records.trials import Trials
+from rnnbench.records.claim import read_claims
+from rnnbench.records.declared import convert, read, read_yaml
+from rnnbench.records.paper_table import PaperTable, Quick
+from rnnbench.records.published import Published, read_published
+from rnnbench.records.record import SPLITS
 
 ARCHIVE = "records.csv"
 OF_PAPER = ("title", "reference", "notes", "tables", "quick")
@@ -33,16 +34,18 @@ class Paper:
         title: of the paper.
         reference: authors, year, where.
         tables: in order; no (row, column) stands in two of them.
-        quick: ``draws``, ``seeds`` and ``overrides`` of the quick form.
+        quick: its quick form.
         notes: title to sentences, printed under the tables.
+        called: what the command line is told to find it; its name, unless it stands elsewhere.
     """
 
     folder: Path
     title: str
     reference: str
     tables: tuple[PaperTable, ...]
-    quick: Mapping[str, Any]
+    quick: Quick
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    called: str = ""
 
     @property
     def name(self) -> str:
@@ -67,29 +70,29 @@ class Paper:
         return replace(self, tables=tuple(t.only(rows & set(names), cols & set(names)) for t in self.tables))
 
 
-def load_paper(folder: Path) -> Paper:
-    """The paper in ``folder``.
+def load_paper(folder: Path, called: str = "") -> Paper:
+    """The paper in ``folder``, which the command line ``called`` so.
 
     Raises:
-        UserError: the folder holds no readable ``paper.yaml``, or one with a key missing or unknown.
+        UserError: the folder holds no readable ``paper.yaml``, or one with a mistake, which is named.
     """
     path = folder / "paper.yaml"
     if not path.exists():
         known = sorted(p.parent.name for p in folder.parent.glob("*/paper.yaml"))
         raise UserError(f"paper {folder.name}: there is no {path}; known papers: {', '.join(known) or 'none'}")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        common = {key: value for key, value in values.items() if key not in OF_PAPER}
-        paper = Paper(
-            folder=folder,
-            title=values["title"],
-            reference=values["reference"],
-            tables=tuple(_table({**common, **own}) for own in values.get("tables", [{}])),
-            quick={"draws": 1, "seeds": 1, **values["quick"]},
-            notes={k: tuple(v) for k, v in values.get("notes", {}).items()},
-        )
-    except (KeyError, TypeError, AttributeError, ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+    values = _keys(read_yaml(path), str(path))
+    _need(values, ("title", "reference", "quick"), str(path))
+    common = {key: value for key, value in values.items() if key not in OF_PAPER}
+    own = convert(values.get("tables", [{}]), tuple[Any, ...], f"{path}: tables")
+    paper = Paper(
+        folder=folder,
+        title=convert(values["title"], str, f"{path}: title"),
+        reference=convert(values["reference"], str, f"{path}: reference"),
+        tables=tuple(_table({**common, **_keys(one, f"{path}: tables[{i}]")}, path) for i, one in enumerate(own)),
+        quick=read(Quick, values["quick"], f"{path}: quick"),
+        notes=convert(values.get("notes", {}), Mapping[str, tuple[str, ...]], f"{path}: notes"),
+        called=called or folder.name,
+    )
     _check(paper, path)
     return paper
 
@@ -99,44 +102,88 @@ def load_papers(folder: Path) -> list[Paper]:
     return [load_paper(path.parent) for path in sorted(folder.glob("*/paper.yaml"))]
 
 
-def _table(values: Mapping[str, Any]) -> PaperTable:
+def _keys(values: Any, name: str) -> dict[str, Any]:
+    return dict(convert(values, Mapping[str, Any], name))
+
+
+def _need(values: Mapping[str, Any], keys: Iterable[str], name: str) -> None:
+    for key in keys:
+        if key not in values:
+            raise UserError(f"{name}: {key} is missing")
+
+
+def _table(values: Mapping[str, Any], path: Path) -> PaperTable:
     for key in values:
         if key not in OF_TABLE:
-            raise ValueError(f"unknown key {key!r}; {nearest(key, (*OF_TABLE, *OF_PAPER))}")
-    published = values.get("published", {"values": ()})
-    common = {"split": "test", **{k: v for k, v in published.items() if k != "values"}}
-    numbers = tuple({**common, **value} for value in published["values"])
-    search = values.get("search")
-    if search is not None:
-        search = Search(**{**search, "seeds": tuple(search["seeds"]), "grid": tuple(search.get("grid", ()))})
-    splits = tuple(dict.fromkeys(str(number["split"]) for number in numbers)) or ("test",)
-    return PaperTable(
-        title=values["table"],
-        base=tuple(values.get("base", ())),
-        rows={k: tuple(v) for k, v in values["rows"].items()},
-        cols={k: tuple(v) for k, v in values["cols"].items()},
-        cells={row: {k: tuple(v) for k, v in cols.items()} for row, cols in values.get("cells", {}).items()},
-        search=search,
-        trials=Trials.read(values["trials"]) if "trials" in values else None,
-        seeds=tuple(values["seeds"] if "trials" not in values else ()),
-        metric=values["metric"] if "metric" in values else published["metric"],
-        splits=tuple(values.get("splits", splits)),
-        published=numbers,
-        claims=tuple(values.get("claims", ())),
-        ranked=values.get("ranked", True),
-        small=tuple(values.get("small", ())),
-        also=tuple(values.get("also", ())),
-    )
+            raise UserError(f"{path}: unknown key {key!r}; {nearest(key, (*OF_TABLE, *OF_PAPER))}")
+    _need(values, ("table", "rows", "cols"), str(path))
+    name = f"{path}: {values['table']}"
+    numbers, metric = _published(values.get("published", {"values": []}), f"{name}: published")
+    metric = values.get("metric", metric)
+    if metric is None:
+        raise UserError(f"{name}: metric is missing")
+    if "trials" in values and values.get("search") is not None:
+        raise UserError(f"{name}: give search or trials, not both")
+    if "trials" not in values:
+        _need(values, ("seeds",), name)
+    splits = tuple(values.get("splits", tuple(dict.fromkeys(number.split for number in numbers)) or ("test",)))
+    claims = convert(values.get("claims", []), tuple[Any, ...], f"{name}: claims")
+    rest = {key: value for key, value in values.items() if key not in ("table", "published", "claims", "seeds")}
+    table = read(PaperTable, {
+        **rest,
+        "title": values["table"],
+        "base": values.get("base", []),
+        "seeds": values["seeds"] if "trials" not in values else [],
+        "metric": metric,
+        "splits": splits,
+        "published": numbers,
+    }, name)  # fmt: skip
+    _check_table(table, name)
+    return replace(table, claims=read_claims(claims, table.rows, table.cols, table.splits[0], f"{name}: claim"))
+
+
+def _published(values: Any, name: str) -> tuple[tuple[Published, ...], str | None]:
+    """The numbers, and the metric that holds for all of them."""
+    values = _keys(values, name)
+    _need(values, ("values",), name)
+    common = {key: value for key, value in values.items() if key != "values"}
+    entries = convert(values["values"], tuple[Mapping[str, Any], ...], f"{name}: values")
+    return read_published([{**common, **entry} for entry in entries], f"{name}, number"), common.get("metric")
+
+
+def _check_table(table: PaperTable, name: str) -> None:
+    """Raise where parts of a table do not fit each other."""
+    for key in ("rows", "cols"):
+        if not getattr(table, key):
+            raise UserError(f"{name}: {key} are empty: name at least one")
+    for part in ("search", "trials"):
+        if (one := getattr(table, part)) is not None and (mistake := one.mistake()):
+            raise UserError(f"{name}: {part}: {mistake}")
+    for key, needed in (("seeds", table.trials is None), ("splits", True), ("metrics", True)):
+        members = getattr(table, key)
+        if len(set(members)) < len(members) or (needed and not members):
+            raise UserError(f"{name}: {key}={list(members)}: name each once, and at least one")
+    for split in table.splits:
+        if split not in SPLITS:
+            raise UserError(f"{name}: splits: {split!r}; {nearest(split, SPLITS)}")
+    named = [(row, col) for row, cols in table.cells.items() for col in cols]
+    named += [(number.row, number.col) for number in table.published]
+    for row, col in named:
+        if row not in table.rows or col not in table.cols:
+            raise UserError(f"{name}: {row} on {col} is not among its rows and columns")
+    places = Counter((n.row, n.col, n.split, n.metric) for n in table.published)
+    for (row, col, split, metric), times in places.items():
+        what = f"{name}: published number of {row} on {col}"
+        if split not in table.splits or metric not in table.metrics:
+            raise UserError(f"{what}: the table shows no {metric} on {split}; see its splits, metric and also")
+        if times > 1:
+            raise UserError(f"{what}: stands {times} times ({metric} on {split})")
 
 
 def _check(paper: Paper, path: Path) -> None:
+    if paper.quick.draws < 1 or paper.quick.seeds < 1:
+        raise UserError(f"{path}: quick: draws and seeds are at least 1")
     places = Counter(place for table in paper.tables for place in table.places)
     for (row, col), times in places.items():
         if times > 1:
             raise UserError(f"{path}: {row} on {col} stands in {times} tables; give the row or the column another name")
-    for table in paper.tables:
-        named = [(row, col) for row, cols in table.cells.items() for col in cols]
-        named += [(number["row"], number["col"]) for number in table.published]
-        for row, col in named:
-            if row not in table.rows or col not in table.cols:
-                raise UserError(f"{path}: {table.title}: {row} on {col} is not among its rows and columns")

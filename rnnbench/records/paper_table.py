@@ -11,8 +11,9 @@ import math
 import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
+from rnnbench.records.claim import Claim
+from rnnbench.records.published import Published
 from rnnbench.records.record import Run
 from rnnbench.records.trials import Trials
 
@@ -41,9 +42,29 @@ class Search:
         low, high = math.log(self.low), math.log(self.high)
         return [float(f"{math.exp(generator.uniform(low, high)):.4g}") for _ in range(self.count)]
 
+    def mistake(self) -> str | None:
+        """What is wrong with its numbers."""
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            return f"seeds={list(self.seeds)}: name each seed once, and at least one"
+        if self.grid:
+            twice = len(set(self.grid)) < len(self.grid)
+            return f"grid={list(self.grid)}: name each value once" if twice else None
+        if not 0 < self.low <= self.high or self.count < 1:
+            return f"low={self.low}, high={self.high}, count={self.count}: give a grid, or 0 < low <= high and a count"
+        return None
+
     def shortened(self, count: int) -> Search:
         """The first ``count`` values."""
         return replace(self, count=min(count, self.count), grid=self.grid[:count])
+
+
+@dataclass(frozen=True)
+class Quick:
+    """The quick form of a paper: values that a search tries, reported seeds, overrides after all others."""
+
+    overrides: tuple[str, ...]
+    draws: int = 1
+    seeds: int = 1
 
 
 @dataclass(frozen=True)
@@ -62,8 +83,8 @@ class PaperTable:
         metric: what the table shows, and what its claims are about.
         also: further metrics, each in a table of its own under it.
         splits: of which parts of the data, in order; the first is the one that claims are about.
-        published: numbers of the paper, as ``results.published`` reads them, each with its ``split``.
-        claims: statements of the paper, as ``results.claims`` reads them.
+        published: numbers of the paper.
+        claims: statements of the paper, about the first split.
         ranked: whether the table counts in the ranks over papers.
         small: overrides of the quick form, beside the paper's.
         last: overrides after all others: those of the quick form, in it.
@@ -78,8 +99,8 @@ class PaperTable:
     splits: tuple[str, ...] = ("test",)
     search: Search | None = None
     cells: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-    published: tuple[Mapping[str, Any], ...] = ()
-    claims: tuple[Mapping[str, Any], ...] = ()
+    published: tuple[Published, ...] = ()
+    claims: tuple[Claim, ...] = ()
     ranked: bool = True
     small: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
@@ -101,12 +122,12 @@ class PaperTable:
         """Every (row, column)."""
         return [(row, col) for row in self.rows for col in self.cols]
 
-    def shortened(self, quick: Mapping[str, Any]) -> PaperTable:
+    def shortened(self, quick: Quick) -> PaperTable:
         """The quick form: fewer draws and seeds, a shorter training."""
-        search = self.search and self.search.shortened(int(quick["draws"]))
-        trials = self.trials and self.trials.shortened(int(quick["draws"]))
-        last = (*quick["overrides"], *self.small)
-        return replace(self, search=search, trials=trials, seeds=self.seeds[: int(quick["seeds"])], last=last)
+        search = self.search and self.search.shortened(quick.draws)
+        trials = self.trials and self.trials.shortened(quick.draws)
+        last = (*quick.overrides, *self.small)
+        return replace(self, search=search, trials=trials, seeds=self.seeds[: quick.seeds], last=last)
 
     def only(self, rows: Collection[str], cols: Collection[str]) -> PaperTable:
         """Those of its rows and columns that are among ``rows`` and ``cols``; all of them where there are none."""

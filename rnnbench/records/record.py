@@ -119,6 +119,9 @@ def _validate_numbers(record: Mapping[str, Any]) -> None:
     for split, values in record["metrics"].items():
         if split not in SPLITS or not isinstance(values, dict):
             raise ValueError(f"record: metrics.{split} must be a dict of one of {', '.join(SPLITS)}")
+        for metric, value in values.items():
+            if not isinstance(value, (*_NUMBER, _NONE)) or isinstance(value, bool):
+                raise ValueError(f"record: metrics.{split}.{metric}={value!r} must be a number or null")
     for metric, mode in record["metric_modes"].items():
         if mode not in ("min", "max"):
             raise ValueError(f"record: metric_modes.{metric}={mode!r} must be 'min' or 'max'")

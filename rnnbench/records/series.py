@@ -7,12 +7,13 @@ steps that all of them share.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from rnnbench.errors import UserError
 from rnnbench.records.archive import read_archive
+from rnnbench.records.files import read_rows, write_rows
 from rnnbench.records.record import Run
 
 SERIES = "series.csv"
@@ -28,20 +29,26 @@ def write_series(runs: Sequence[Run], path: Path) -> None:
     if not rows:
         path.unlink(missing_ok=True)
         return
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([COLUMNS, *sorted(rows)])
+    write_rows(path, COLUMNS, [dict(zip(COLUMNS, row)) for row in sorted(rows)])
 
 
 def read_series(path: Path) -> dict[str, Series]:
-    """Identity to series, as a record has them; empty when there is no such file."""
+    """Identity to series, as a record has them; empty when there is no such file.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     if not path.exists():
         return {}
     found = {}
-    with open(path, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            epochs, steps = (_numbers(row[key]) for key in ("epochs", "steps"))
-            found[row["identity"]] = {"epoch": epochs, "step": steps, row["metric"]: _numbers(row["values"])}
+    for where, row in read_rows(path, COLUMNS):
+        try:
+            epochs, steps, values = (_numbers(row[key]) for key in ("epochs", "steps", "values"))
+        except ValueError as error:
+            raise UserError(f"{where}: {error}; take the file as it was written") from error
+        if not len(epochs) == len(steps) == len(values):
+            raise UserError(f"{where}: epochs, steps and values differ in length; take the file as it was written")
+        found[row["identity"]] = {"epoch": epochs, "step": steps, row["metric"]: values}
     return found
 
 

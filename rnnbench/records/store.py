@@ -20,6 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from rnnbench.errors import UserError
+from rnnbench.records.files import write_whole
 from rnnbench.records.record import SCHEMA, Job, validate
 
 log = logging.getLogger("rnnbench")
@@ -44,20 +45,7 @@ def slug(text: str) -> str:
 
 def write_json(path: Path, data: Any) -> None:
     """Write ``data`` so that, whenever the process dies, ``path`` holds the old or the new text."""
-    text = json.dumps(_finite(data), indent=1, allow_nan=False) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    if hasattr(os, "O_DIRECTORY"):  # the new name itself; Windows cannot open a folder, and needs no such call
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    write_whole(path, json.dumps(_finite(data), indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -9,7 +9,6 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from rnnbench.records.record import Run
 
@@ -64,10 +63,17 @@ class Trials:
     metric: str
     best: float = 0.1
 
-    @classmethod
-    def read(cls, values: Mapping[str, Any]) -> Trials:
-        """From a YAML file."""
-        return cls(**{**values, "keys": {key: Range(**own) for key, own in values["keys"].items()}})
+    def mistake(self) -> str | None:
+        """What is wrong with its numbers."""
+        if not self.keys:
+            return "keys: name at least one hyperparameter"
+        for key, own in self.keys.items():
+            if own.low > own.high or (own.log and own.low <= 0):
+                least = "0 < low" if own.log else "low"
+                return f"keys.{key}: low={own.low:g}, high={own.high:g}: give {least} <= high"
+        if self.count < 1 or not 0 < self.best <= 1:
+            return f"count={self.count}, best={self.best:g}: count is at least 1, best a share above 0 and up to 1"
+        return None
 
     def shortened(self, count: int) -> Trials:
         """The first ``count`` trials."""

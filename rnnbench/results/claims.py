@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from rnnbench.errors import UserError, nearest
+from rnnbench.records.claim import BASELINE, Claim
 from rnnbench.records.paper_table import PaperTable
 from rnnbench.records.record import Run
 from rnnbench.results.group import data_key, draw
@@ -24,45 +24,10 @@ from rnnbench.results.statistics import (
     welch_p,
 )
 
-BASELINE = "baseline"
-SAYS = ("better", "worse", "equal")
-TESTS = ("auto", "paired", "welch")
-SCALES = ("linear", "log")
-
 SUPPORTED = "supported"
 CONTRADICTED = "contradicted"
 UNDECIDED = "undecided"
 NOT_RUN = "not run"
-
-
-@dataclass(frozen=True)
-class Claim:
-    """``a`` is better than, worse than or equal to ``b`` on ``col``.
-
-    Attributes:
-        a: a row.
-        b: another, or ``baseline``: the constant prediction that fits the training data best.
-        says: ``better``, ``worse`` or ``equal``.
-        col: a column.
-        margin: for ``equal``: differences smaller than this count as none; on the log scale a factor, 1.1.
-        test: ``paired``, ``welch``, or ``auto``: paired where the runs saw the same data under the same seeds.
-        scale: ``linear``, or ``log`` for what spans decades.
-        source: where the paper says so.
-    """
-
-    a: str
-    b: str
-    says: str
-    col: str
-    margin: float | None = None
-    test: str = "auto"
-    scale: str = "linear"
-    source: str = ""
-
-    def __str__(self) -> str:
-        relation = {"better": "better than", "worse": "worse than", "equal": "equal to"}[self.says]
-        within = f", within {'a factor of ' if self.scale == 'log' else ''}{self.margin:g}" if self.margin else ""
-        return f"{self.a} is {relation} {self.b} on {self.col}{within}"
 
 
 @dataclass(frozen=True)
@@ -85,44 +50,13 @@ class Judged:
     test: str = ""
 
 
-def read_claims(table: PaperTable) -> list[Claim]:
-    """The claims that ``table`` declares.
-
-    Raises:
-        UserError: an entry with an unknown key or value, or of a row or column that the table has not.
-    """
-    return [_read(entry, f"{table.title}, claim {i}", table) for i, entry in enumerate(table.claims, start=1)]
-
-
-def _read(entry: Mapping[str, Any], name: str, table: PaperTable) -> Claim:
-    known = [field.name for field in fields(Claim)]
-    for key in entry:
-        if key not in known:
-            raise UserError(f"{name}: unknown key {key!r}; {nearest(key, known)}")
-    for key in ("a", "b", "says"):
-        if key not in entry:
-            raise UserError(f"{name}: {key} is missing")
-    claim = Claim(**{"col": next(iter(table.cols)), **entry})
-    rows = [*table.rows, BASELINE]
-    choices = (("a", rows), ("b", rows), ("col", table.cols), ("says", SAYS), ("test", TESTS), ("scale", SCALES))
-    for key, allowed in choices:
-        if (value := getattr(claim, key)) not in allowed:
-            raise UserError(f"{name}: {key}={value!r}; {nearest(str(value), allowed)}")
-    if BASELINE in (claim.a, claim.b) and table.splits[0] != "test":
-        raise UserError(f"{name}: the baseline is known on test alone, and the first split is {table.splits[0]}")
-    least = 1 if claim.scale == "log" else 0
-    if (claim.says == "equal") != (claim.margin is not None) or (claim.margin is not None and claim.margin <= least):
-        raise UserError(f"{name}: margin={claim.margin}: `equal` needs one above {least}, nothing else has one")
-    return claim
-
-
 def judge(table: PaperTable, runs: Sequence[Run]) -> list[Judged]:
     """What ``runs``, the reported ones of ``table``, say of its claims; tests of a difference are corrected together.
 
     A claim is supported or contradicted only by a significant test at 5 %: of a difference, two-sided; of equality,
     two one-sided tests against the margin (supported), or an interval that lies beyond it (contradicted).
     """
-    judged = [_judge(claim, table, runs) for claim in read_claims(table)]
+    judged = [_judge(claim, table, runs) for claim in table.claims]
     of_difference = [i for i, one in enumerate(judged) if one.p is not None and one.claim.says != "equal"]
     for i, p in zip(of_difference, holm([judged[i].p or 0.0 for i in of_difference])):
         judged[i] = replace(judged[i], p=p, outcome=judged[i].outcome if p < ALPHA else UNDECIDED)

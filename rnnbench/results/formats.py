@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rnnbench.errors import UserError, nearest
-from rnnbench.results.published import Published
+from rnnbench.records.published import Published
 from rnnbench.results.statistics import Interval
 from rnnbench.results.table import COSTS, Cell, Table
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from rnnbench.errors import UserError
 from rnnbench.records.estimates import ESTIMATES, hours_left, read_estimates
+from rnnbench.records.files import read_text, write_whole
 from rnnbench.records.paper import ARCHIVE, Paper
 from rnnbench.records.record import Run
 from rnnbench.records.series import read_runs
 from rnnbench.results.claims import NOT_RUN, judge
 from rnnbench.results.formats import NOTHING, markdown_rows
-from rnnbench.results.paper import check_table, hours_text, replace_between, results, write_digest, write_table
+from rnnbench.results.paper import between, check_table, hours_text, replace_between, results, write_digest, write_table
 from rnnbench.results.pictures import draw_pictures
 from rnnbench.results.ranks import blocks, draw_ranks, ranks_drawn, section
 from rnnbench.results.verdict import BETTER, REPRODUCED, WORSE
@@ -128,8 +129,8 @@ def write_pages(papers: Sequence[Paper], folder: Path) -> None:
         runs = read_runs(paper.folder / ARCHIVE)
         write_table(paper, runs, paper.folder / "README.md")
         draw_pictures(paper, runs, paper.folder)
-        write_digest(paper, runs, front)
-    (folder / PAGE).write_text(page(papers), encoding="utf-8")
+        write_digest(paper, runs)
+    write_whole(folder / PAGE, page(papers))
     draw_ranks(blocks(papers), folder)
     write_front(papers, front)
 
@@ -144,7 +145,7 @@ def check_pages(papers: Sequence[Paper], folder: Path) -> None:
         check_table(paper)
     check_front(papers, folder.parent / "README.md")
     path = folder / PAGE
-    whole = path.exists() and path.read_text(encoding="utf-8") == page(papers)
+    whole = path.exists() and read_text(path) == page(papers)
     if not whole or not ranks_drawn(blocks(papers), folder):
         raise UserError(f"{path} is not what the records of the papers give; run `rnnbench papers --write`")
 
@@ -167,5 +168,5 @@ def check_front(papers: Sequence[Paper], page: Path) -> None:
     Raises:
         UserError: they differ.
     """
-    if front_listing(papers) not in page.read_text(encoding="utf-8"):
+    if between(page, MARK) != front_listing(papers):
         raise UserError(f"{page}: its list of papers is not what their records give; run `rnnbench papers --write`")

@@ -6,12 +6,14 @@ A picture carries the sum of what it was drawn from, so that one which does not 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from rnnbench.records.files import write_whole
 from rnnbench.records.paper import Paper
 from rnnbench.records.paper_table import PaperTable
 from rnnbench.records.record import Run
@@ -38,6 +40,7 @@ TEXTS = {
 }
 ACROSS = 4  # panels side by side
 KEYWORD = "Description"  # of the PNG chunk that holds the sum
+LAST = b"IEND\xae\x42\x60\x82"  # of every PNG file
 
 
 def drawn(paper: Paper, runs: Sequence[Run]) -> dict[str, str]:
@@ -67,8 +70,9 @@ def check_pictures(paper: Paper, runs: Sequence[Run]) -> list[Path]:
 
 def save(figure: Any, path: Path, digest: str) -> None:
     """Save a figure with the sum of what it shows."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={KEYWORD: digest, "Software": None})
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=110, format="png", metadata={KEYWORD: digest, "Software": None})
+    write_whole(path, picture.getvalue())
 
 
 def canvas(width: float, height: float) -> Any:
@@ -82,8 +86,9 @@ def canvas(width: float, height: float) -> Any:
 
 
 def is_of(path: Path, digest: str) -> bool:
-    """Whether the picture there shows what has this sum."""
-    return path.exists() and digest.encode() in path.read_bytes()
+    """Whether the picture there is whole, and shows what has this sum."""
+    content = path.read_bytes() if path.exists() else b""
+    return digest.encode() in content and content.endswith(LAST)
 
 
 def _sum(name: str, paper: Paper, runs: Sequence[Run]) -> str:
@@ -143,7 +148,7 @@ def _sequences(run: Run) -> tuple[float, bool]:
 
 def _published(table: PaperTable, col: str) -> dict[str, float]:
     """Row to the paper's number."""
-    return {e["row"]: float(e["value"]) for e in table.published if (e["col"], e["metric"]) == (col, TRIALS)}
+    return {n.row: n.value for n in table.published if (n.col, n.metric) == (col, TRIALS)}
 
 
 def _labels(panels: Sequence[Panel]) -> Looks:

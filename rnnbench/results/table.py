@@ -9,10 +9,10 @@ from statistics import fmean
 from typing import Any
 
 from rnnbench.errors import UserError, nearest
+from rnnbench.records.published import Published, read_published
 from rnnbench.records.record import SPLITS, Run
 from rnnbench.results.group import Axis, Grid, arrange, data_key, draw
 from rnnbench.results.notes import notes
-from rnnbench.results.published import Published, read_published
 from rnnbench.results.statistics import Interval, Sample, best_of_row, mean_interval
 from rnnbench.results.verdict import Verdict, verdict
 
@@ -114,7 +114,7 @@ def build(
         cols: another, or others.
         metric: shown; by default each data set's primary metric.
         split: ``train``, ``valid`` or ``test``.
-        published: numbers of a paper, see ``results.published``. A row that has not been run yet is added.
+        published: numbers of a paper, see ``records.published``. A row that has not been run yet is added.
         free: settings that may differ within a cell: of trials.
         asked: runs that every cell should have; what it lacks counts as not run.
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from rnnbench.records.published import SCALES
 from rnnbench.results.statistics import t_quantile
 
 MIN_RUNS = 5  # fewer give no verdict
-SCALES = ("linear", "log", "error_rate")
 
 REPRODUCED = "reproduced"
 BETTER = "not reproduced, ours better"
@@ -123,15 +123,3 @@ def _from_scale(value: float, scale: str) -> float:
 
 def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else (0.0 if part == 0 else math.inf)
-
-
-def rounding_of(text: str) -> float:
-    """Half a unit of the last printed digit: 0.005 for ``"8.54"``, 50 for ``"1.2e3"``.
-
-    Raises:
-        ValueError: ``text`` is not a number.
-    """
-    float(text)
-    digits, _, exponent = text.strip().lower().partition("e")
-    decimals = len(digits.partition(".")[2])
-    return 0.5 * 10.0 ** (int(exponent or 0) - decimals)

@@ -15,9 +15,10 @@ from rnnbench.records.paper import ARCHIVE, Paper
 from rnnbench.records.paper_table import PaperTable
 from rnnbench.records.record import Run
 from rnnbench.records.series import SERIES, read_runs, write_series
+from rnnbench.tasks.success import METRIC as SEQUENCES_TO_SUCCESS
 from rnnbench.training.command import Outcome, run_jobs
-from rnnbench.training.compose import Composer, is_installed
-from rnnbench.training.plan import Plan
+from rnnbench.training.compose import Composer, is_installed, packaged
+from rnnbench.training.plan import Plan, make_plan
 from rnnbench.training.sweep import plan_all
 
 
@@ -78,6 +79,7 @@ def run_paper(
         overrides = [job for _, job in jobs]
         plans = plan_all(composer, master, overrides) if jobs else []
         planned = [(table, plan) for (table, _), plan in zip(jobs, plans)]
+        _check_metrics(paper, planned)
         kept = current(paper, records, planned)
         if len(kept) < len(records):
             _take_out(paper, kept, len(records) - len(kept), archive, train)
@@ -86,7 +88,7 @@ def run_paper(
         if missing and train:
             chosen, todo = [overrides[i] for i in missing], [plans[i] for i in missing]
             failed = outcome.code if outcome else 0
-            outcome = run_jobs(composer, master, chosen, todo, ["rnnbench", "reproduce", paper.name])
+            outcome = run_jobs(composer, master, chosen, todo, ["rnnbench", "reproduce", paper.called])
             outcome = replace(outcome, code=outcome.code or failed)
         _collect(paper, [plans[i] for i in missing], archive)
         if outcome is not None and outcome.stopped:
@@ -94,11 +96,27 @@ def run_paper(
     return read_runs(archive), outcome
 
 
+def _check_metrics(paper: Paper, planned: Sequence[tuple[PaperTable, Plan]]) -> None:
+    """Raise, before anything is trained, where a table wants what its runs do not measure."""
+    for table, plan in planned:
+        known = {"loss", *plan.task.modes}
+        if plan.config["success"]["metric"] is not None or plan.config["success"]["error"] is not None:
+            known.add(SEQUENCES_TO_SUCCESS)
+        asked = {"metric": [table.metric], "also": table.also, "published": [n.metric for n in table.published]}
+        asked |= {"search.metric": [table.search.metric]} if table.search else {}
+        asked |= {"trials.metric": [table.trials.metric]} if table.trials else {}
+        for key, names in asked.items():
+            for name in names:
+                if name not in known:
+                    where = f"{paper.folder / 'paper.yaml'}: {table.title}: {key}={name}"
+                    raise UserError(f"{where}: {plan.job.dataset} has {', '.join(sorted(known))}")
+
+
 def _take_out(paper: Paper, kept: list[Run], outdated: int, archive: Path, train: bool) -> None:
     """Leave ``kept`` in the archive; where nothing is to be run, say what is outdated instead."""
     what = f"{archive}: {outdated} records of rows that the paper no longer has"
     if not train:
-        raise UserError(f"{what}; `rnnbench reproduce {paper.name}` takes them out and runs what is declared now")
+        raise UserError(f"{what}; `rnnbench reproduce {paper.called}` takes them out and runs what is declared now")
     print(f"{what} are taken out")
     _write(paper, kept, archive)
 
@@ -120,6 +138,22 @@ def current(paper: Paper, records: Sequence[Run], planned: Sequence[tuple[PaperT
         return place not in families or family(run.record["science"], *keys[place]) in families[place]
 
     return [run for run in records if is_current(run)]
+
+
+def outdated(paper: Paper, archive: Path, config_dir: Path | None = None) -> list[Run]:
+    """The records of ``archive`` that the paper as it is declared would not make."""
+    records, composer, planned = read_runs(archive), Composer(config_dir), []
+    for table in paper.tables:
+        begun = {(r.job.model, r.job.dataset) for r in table.own(records)}
+        for row, col in [place for place in table.places if place in begun]:
+            words = [*table.overrides(row, col), "seed=0"]
+            if table.search is not None:
+                words.append(f"{table.search.key}={table.search.values()[0]}")
+            if table.trials is not None:
+                words += table.trials.jobs()[0]
+            planned.append((table, make_plan(composer.one(words), words)))
+    kept = {run.job.identity for run in current(paper, records, planned)}
+    return [run for run in records if run.job.identity not in kept]
 
 
 def _collect(paper: Paper, plans: Sequence[Plan], archive: Path) -> None:
@@ -145,7 +179,9 @@ def _write(paper: Paper, runs: Sequence[Run], archive: Path) -> None:
 def default_archive(paper: Paper, quick: bool, runs_dir: Path) -> Path:
     """The committed records; for the quick form a file beside the runs, and so for a paper that came with a wheel."""
     if quick:
-        return runs_dir / "quick" / paper.name / ARCHIVE
+        ours = paper.folder.resolve().parent == packaged("experiments").resolve()
+        name = paper.name if ours else f"{paper.name}-{identity({'folder': str(paper.folder.resolve())})[:8]}"
+        return runs_dir / "quick" / name / ARCHIVE
     if not is_installed(paper.folder):
         return paper.folder / ARCHIVE
     archive = runs_dir / "papers" / paper.name / ARCHIVE

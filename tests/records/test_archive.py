@@ -63,3 +63,22 @@ def test_references_come_back_from_an_archive(make, tmp_path):
     first, second = read_archive(tmp_path / "records.csv")
     assert first.record["references"] == references
     assert "references" not in second.record
+
+
+def test_a_line_that_stands_twice_is_refused(make, tmp_path):
+    path = tmp_path / "records.csv"
+    run = make.run(seed=0)
+    write_archive([run, make.run(seed=1)], path)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines, lines[1]]))
+    with pytest.raises(UserError, match=rf"records\.csv, line 4: identity {run.job.identity} stands twice"):
+        read_archive(path)
+
+
+@pytest.mark.parametrize("value", ['"low"', "true", "[1]"])
+def test_a_metric_that_is_no_number_is_named(make, tmp_path, value):
+    path = tmp_path / "records.csv"
+    write_archive([make.run(0.125)], path)
+    path.write_text(path.read_text().replace("0.125", value.replace('"', "") if value == '"low"' else value))
+    with pytest.raises(UserError, match=r"line 2: record: metrics\.\w+\.\w+=.* must be a number or null"):
+        read_archive(path)

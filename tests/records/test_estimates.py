@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rnnbench.errors import UserError
 from rnnbench.records.estimates import ESTIMATES, Estimate, hours_left, read_estimates, write_estimates
 
 declared = runpy.run_path(str(Path(__file__).with_name("test_paper_table.py")))
@@ -30,3 +31,10 @@ def test_hours_come_from_runs_of_the_cell_else_from_its_estimate(tmp_path, make)
     }
     both = [*runs, make.run(model="lstm", seed=1)]
     assert ("lstm", "adding") not in hours_left(table, both, estimates)
+
+
+def test_a_damaged_file_is_one_line(tmp_path):
+    path = tmp_path / ESTIMATES
+    path.write_text("row,col,steps,seconds_per_step,hardware\nlstm,adding,many,0.5,a processor\n")
+    with pytest.raises(UserError, match=r"estimates\.csv, line 2: .*'many'.*--estimate"):
+        read_estimates(path)

@@ -7,6 +7,7 @@ import pytest
 
 from rnnbench.errors import UserError
 from rnnbench.records.paper import load_paper, load_papers
+from rnnbench.records.published import Published
 
 declared = runpy.run_path(str(Path(__file__).with_name("test_paper_table.py")))
 DECLARED, write = declared["DECLARED"], declared["write"]
@@ -17,7 +18,7 @@ def test_one_table_stands_at_the_top(tmp_path):
     paper = write(tmp_path / "some2014", DECLARED)
     (table,) = paper.tables
     assert (paper.name, table.title, table.metric, table.splits) == ("some2014", "Table 1", "mse", ("test",))
-    assert table.published == ({"metric": "mse", "row": "lstm", "col": "adding", "split": "test", "value": 0.5},)
+    assert table.published == (Published("lstm", "adding", "mse", 0.5),)
 
 
 def test_what_a_table_does_not_say_holds_for_all(tmp_path):
@@ -39,21 +40,61 @@ def test_only_takes_names_of_any_table_and_refuses_others(tmp_path):
         paper.only(["lstn"])
 
 
+NUMBER = {"row": "lstm", "col": "adding", "value": 1}
+TRIALS = {"keys": {"optimizer.lr": {"low": 1e-4, "high": 1e-1}}, "count": 20, "seed": 3, "metric": "mse"}
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"search": {"key": "optimizer.lr"}}, "search|seeds"),
-        ({"published": {"metric": "mse"}}, "values"),
+        ({"search": {"key": "optimizer.lr"}}, "search: seeds is missing"),
+        ({"search": {**DECLARED["search"], "count": 2.5}}, "search: count=2.5 is not a whole number"),
+        ({"search": {**DECLARED["search"], "count": -1}}, "search: low=0.0001, high=0.1, count=-1: give a grid, or"),
+        ({"search": {**DECLARED["search"], "low": 1}}, "search: low=1.0, high=0.1"),
+        ({"search": {**DECLARED["search"], "seeds": []}}, r"search: seeds=\[\]: name each seed once, and at least one"),
+        ({"search": {**DECLARED["search"], "grid": [0.1, 0.1]}}, r"search: grid=\[0.1, 0.1\]: name each value once"),
+        ({"search": {**DECLARED["search"], "grid": ["best"]}}, r"search: grid\[0\]='best' is not a number"),
+        ({"trials": TRIALS}, "give search or trials, not both"),
+        ({"search": None, "trials": {**TRIALS, "best": 2}}, "trials: count=20, best=2"),
+        ({"search": None, "trials": {**TRIALS, "count": 0}}, "trials: count=0"),
+        ({"search": None, "trials": {**TRIALS, "keys": {"a": {"low": 2, "high": 1}}}}, "keys.a: low=2, high=1"),
+        ({"search": None, "trials": {**TRIALS, "keys": {"a": {"low": 0, "high": 1}}}}, "give 0 < low <= high"),
+        ({"seeds": [0, 1, 0]}, r"seeds=\[0, 1, 0\]: name each once"),
+        ({"seeds": []}, r"seeds=\[\]: name each once, and at least one"),
+        ({"seeds": 5}, "seeds=5 is not a list"),
+        ({"splits": ["dev"]}, "splits: 'dev'; choose one of test, train, valid"),
+        ({"published": {"metric": "mse"}}, "published: values is missing"),
+        ({"published": {"metric": "mse", "values": [{**NUMBER, "row": "gru"}]}}, "gru on adding is not among"),
+        ({"published": {"metric": "mse", "values": [NUMBER, NUMBER]}}, r"lstm on adding: stands 2 times \(mse on test"),
+        ({"published": {"values": [NUMBER]}, "metric": "mse"}, "published, number 1: metric is missing"),
+        ({"published": {"metric": "mse", "values": [{**NUMBER, "metric": "mae"}]}}, "the table shows no mae on test"),
+        ({"published": {"metric": "mse", "values": [NUMBER]}, "splits": ["train"]}, "the table shows no mse on test"),
+        ({"published": {"values": []}}, "metric is missing"),
+        ({"claims": [{"a": "lstm", "says": "better", "b": "gru"}]}, "Table 1: claim 1: b='gru'"),
         ({"rowz": {}}, "unknown key 'rowz'; did you mean rows"),
-        ({"rows": None}, "NoneType"),
+        ({"rows": None}, "rows=None has no keys"),
+        ({"rows": {}}, "rows are empty"),
+        ({"rows": {"lstm": "model=lstm"}}, "rows.lstm='model=lstm' is not a list"),
+        ({"rows": {False: []}}, "rows: key=False is not a text"),
         ({"tables": [{}, {}]}, "on adding stands in 2 tables"),
+        ({"tables": [3]}, r"tables\[0\]=3 has no keys"),
         ({"cells": {"lstm": {"copy": []}}}, "lstm on copy is not among its rows and columns"),
-        ({"published": {"metric": "mse", "values": [{"row": "gru", "col": "adding", "value": 1}]}}, "gru on adding"),
+        ({"quick": {"draws": 2}}, "quick: overrides is missing"),
+        ({"quick": {"overrides": [], "draw": 2}}, "quick: unknown key 'draw'; did you mean draws"),
+        ({"quick": {"overrides": [], "draws": "two"}}, "quick: draws='two' is not a whole number"),
+        ({"quick": {"overrides": [], "seeds": 0}}, "quick: draws and seeds are at least 1"),
+        ({"notes": {"departures": "none"}}, "notes.departures='none' is not a list"),
     ],
 )
-def test_a_wrong_declaration_names_its_file(tmp_path, change, named):
-    with pytest.raises(UserError, match=rf"paper\.yaml: .*({named})"):
+def test_a_wrong_declaration_names_its_file_before_anything_runs(tmp_path, change, named):
+    with pytest.raises(UserError, match=rf"paper\.yaml: .*{named}"):
         write(tmp_path / "p", {**DECLARED, **change})
+
+
+def test_what_is_not_a_mapping_is_one_line(tmp_path):
+    (tmp_path / "paper.yaml").write_text("- 1\n")
+    with pytest.raises(UserError, match=r"paper\.yaml=\[1\] has no keys"):
+        load_paper(tmp_path)
 
 
 def test_an_unknown_paper_names_the_known_ones(tmp_path):

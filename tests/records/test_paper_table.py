@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from rnnbench.records.paper import load_paper
+from rnnbench.records.paper_table import Quick
 
 DECLARED = {
     "title": "A paper",
@@ -136,9 +137,9 @@ def test_of_two_overrides_the_more_special_one_comes_later_and_the_quick_form_la
     assert [o for o in paper_table.overrides("lstm", "adding") if "max_epochs" in o] == [
         f"trainer.max_epochs={n}" for n in (9, 5, 6)
     ]
-    short = paper_table.shortened(DECLARED["quick"])
+    short = paper_table.shortened(Quick(("trainer.max_epochs=1",)))
     assert short.overrides("lstm", "adding")[-1] == "trainer.max_epochs=1"
-    small = without_search(tmp_path / "q", small=["dataset.train_size=9"]).shortened(DECLARED["quick"])
+    small = without_search(tmp_path / "q", small=["dataset.train_size=9"]).shortened(Quick(("trainer.max_epochs=1",)))
     assert small.last == ("trainer.max_epochs=1", "dataset.train_size=9")
     assert "trainer.max_epochs=6" not in paper_table.overrides("tanh", "adding")
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from rnnbench.errors import UserError
 from rnnbench.records.archive import write_archive
 from rnnbench.records.series import POINTS, SERIES, read_runs, read_series, write_series
 
@@ -49,3 +50,18 @@ def test_values_that_are_not_numbers_are_left_out_and_no_curve_is_no_file(make, 
     assert found["step"] == [5, 15]
     write_series([], tmp_path / SERIES)
     assert not (tmp_path / SERIES).exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [("1 2 3,", "1 two 3,", "line 2: could not convert string"), ("1 2 3,", "1 2,", "line 2: epochs, steps and values"),
+     ("identity,metric", "identity,metrics", "its heading lacks metric")],
+)  # fmt: skip
+def test_a_damaged_file_is_one_line(make, tmp_path, old, new, message):
+    path = tmp_path / SERIES
+    write_series([make.run(series=series(3))], path)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(UserError, match=rf"series\.csv.* {message}"):
+        read_series(path)

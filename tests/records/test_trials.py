@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rnnbench.records.paper_table import Quick
 from rnnbench.records.trials import Range, Trials
 
 declared = runpy.run_path(str(Path(__file__).parent / "test_paper_table.py"))
@@ -55,7 +56,7 @@ def test_every_row_makes_the_same_trials_each_with_a_seed_of_its_own(table):
     of = {row: [job[-2:] for job in jobs if f"model.name={row}" in job] for row in table.rows}
     assert of["tanh"] == of["lstm"]
     assert [job[-1] for job in of["lstm"]] == [f"seed={i}" for i in range(20)]
-    assert len(table.shortened({"draws": 2, "seeds": 1, "overrides": []}).search_jobs()) == 4
+    assert len(table.shortened(Quick((), draws=2)).search_jobs()) == 4
 
 
 def test_the_best_tenth_is_reported_once_all_trials_have_ended(table, make):

@@ -1,5 +1,6 @@
 """The page of a paper: made from records, and found out when either is changed by hand."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -69,17 +70,31 @@ def test_a_record_or_a_table_changed_by_hand_is_found_out(paper, runs):
     runs = read_runs(archive)
     front.write_text(f"# Front\n<!-- {paper.name} -->\n<!-- /{paper.name} -->\n")
     write_table(paper, runs, page)
-    write_digest(paper, runs, front)
+    write_digest(paper, runs)
     draw_pictures(paper, runs, paper.folder)
     check_table(paper)
     for file, old, new in ((archive, "0.51", "0.41"), (page, "0.505", "0.405"), (front, "0.505", "0.405")):
         text = file.read_text()
         assert old in text
         file.write_text(text.replace(old, new, 1))
-        with pytest.raises(UserError, match=r"README\.md: its table is not what records\.csv gives"):
+        with pytest.raises(UserError, match=r"README\.md: its table is not what records\.csv and series\.csv give"):
             check_table(paper)
         file.write_text(text)
     check_table(paper)
+    for file, mark in ((page, BEGIN), (front, f"<!-- {paper.name} -->")):
+        text = file.read_text()
+        file.write_text(text + text.replace("0.505", "0.405"))  # a second, changed copy
+        with pytest.raises(UserError, match=f"needs the lines '{mark}' and"):
+            check_table(paper)
+        file.write_text(text)
+
+
+def test_a_folder_elsewhere_has_no_front_page(tmp_path, runs):
+    paper = declared["write"](tmp_path / "some2014", declared["DECLARED"])
+    front = tmp_path.parent / "README.md"
+    front.write_text("<!-- some2014 -->\n<!-- /some2014 -->\n")
+    write_digest(paper, runs)
+    assert front.read_text() == "<!-- some2014 -->\n<!-- /some2014 -->\n"
 
 
 def test_a_curve_or_a_picture_changed_by_hand_is_found_out(paper, runs):
@@ -93,12 +108,24 @@ def test_a_curve_or_a_picture_changed_by_hand_is_found_out(paper, runs):
     text = series.read_text()
     series.write_text(text.replace("0.7", "0.6", 1))
     assert series.read_text() != text
-    with pytest.raises(UserError, match=r"learning_curves\.png: is not drawn from records\.csv"):
+    with pytest.raises(UserError, match=r"README\.md: its table is not what records\.csv and series\.csv give"):
+        check_table(paper)
+    series.unlink()
+    with pytest.raises(UserError, match=r"README\.md: its table is not what"):
         check_table(paper)
     series.write_text(text)
-    (paper.folder / "quality_and_cost.png").unlink()
-    with pytest.raises(UserError, match=r"quality_and_cost\.png: is not drawn"):
+    picture = paper.folder / "quality_and_cost.png"
+    content = picture.read_bytes()
+    of_others = re.sub(rb"Description\0.{16}", b"Description\0" + b"0" * 16, content)
+    for damaged in (content[:-100], of_others, b""):
+        picture.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"quality_and_cost\.png: is cut off, or not drawn"):
+            check_table(paper)
+    picture.unlink()
+    with pytest.raises(UserError, match=r"quality_and_cost\.png: is cut off, or not drawn"):
         check_table(paper)
+    draw_pictures(paper, runs, paper.folder)
+    check_table(paper)
 
 
 def test_what_is_not_run_stands_on_the_page_with_its_published_numbers(paper, make):

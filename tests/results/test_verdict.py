@@ -89,13 +89,3 @@ def test_verdict_on_the_error_rate():
 def test_verdict_names_the_bad_argument(arguments, name):
     with pytest.raises(ValueError, match=name):
         S.verdict(A, 1.0, **arguments)
-
-
-def test_rounding_of_printed_numbers():
-    assert S.rounding_of("8.54") == pytest.approx(0.005)
-    assert S.rounding_of("8.50") == pytest.approx(0.005)
-    assert S.rounding_of("12") == pytest.approx(0.5)
-    assert S.rounding_of("1.2e3") == pytest.approx(50)
-    assert S.rounding_of("-1.25E-2") == pytest.approx(5e-5)
-    with pytest.raises(ValueError, match="about"):
-        S.rounding_of("about 3")

@@ -10,7 +10,8 @@ from rnnbench.records.archive import read_archive, write_archive
 from rnnbench.records.paper import load_paper
 from rnnbench.records.series import SERIES, read_runs, read_series
 from rnnbench.training.command import run_jobs
-from rnnbench.training.paper import family, recipe, run_paper
+from rnnbench.training.compose import packaged
+from rnnbench.training.paper import default_archive, family, outdated, recipe, run_paper
 
 TEXT = """
 title: Toy
@@ -161,3 +162,38 @@ def test_a_search_that_failed_is_not_forgotten_when_the_rest_succeeds(paper, run
     assert outcome is not None
     assert outcome.code == 1
     assert next(codes, None) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("\nseeds: [0, 1]\n", "\nseeds: [0, 1]\nalso: [mea]\n", r"Table 0: also=mea: toy has loss, mae, mse"),
+        ("metric: mse}", "metric: nll}", r"search\.metric=nll: toy has"),
+        ("  metric: mse\n", "  metric: sequences_to_success\n", r"metric=sequences_to_success: toy has"),
+    ],
+)
+def test_a_metric_that_is_not_measured_is_named_before_anything_is_trained(paper, runs, old, new, message):
+    file = paper.folder / "paper.yaml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    with pytest.raises(UserError, match=rf"paper\.yaml: .*{message}"):
+        run_paper(load_paper(paper.folder), paper.folder / "records.csv", [], config_dir=runs.conf)
+    assert not (runs.folder / "runs").exists()
+
+
+def test_records_of_what_is_declared_otherwise_now_are_found(paper, runs):
+    archive = paper.folder / "records.csv"
+    found, _ = run_paper(paper, archive, [], config_dir=runs.conf)
+    assert outdated(paper, archive, runs.conf) == []
+    table = paper.tables[0]
+    changed = replace(table, rows={**table.rows, "gru": (*table.rows["gru"], "optimizer.weight_decay=0.1")})
+    old = outdated(replace(paper, tables=(changed,)), archive, runs.conf)
+    assert {run.job.identity for run in old} == {run.job.identity for run in found if run.job.model == "gru"}
+
+
+def test_the_quick_form_of_a_folder_of_ones_own_has_records_of_its_own(paper, runs):
+    ours = load_paper(packaged("experiments") / "chung2014")
+    assert default_archive(ours, True, runs.folder) == runs.folder / "quick" / "chung2014" / "records.csv"
+    theirs = replace(paper, folder=runs.folder / "elsewhere" / "chung2014")
+    assert default_archive(theirs, True, runs.folder).parent.name.startswith("chung2014-")
+    assert default_archive(theirs, False, runs.folder) == theirs.folder / "records.csv"

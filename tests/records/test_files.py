@@ -1,0 +1,61 @@
+"""Files that are whole or as they were; CSV files whose damage is named."""
+
+import os
+
+import pytest
+
+from rnnbench.errors import UserError
+from rnnbench.records import files
+from rnnbench.records.files import read_rows, read_text, write_rows, write_whole
+
+
+def test_a_file_that_cannot_be_written_is_as_it_was_and_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "deep" / "a.txt"
+    write_whole(path, "old")
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_whole(path, "new" * 1000)
+    assert caught.value.filename == str(path)
+    assert path.read_text() == "old"
+    assert os.listdir(path.parent) == ["a.txt"]
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    path = tmp_path / "a.csv"
+    write_rows(path, ("a", "b"), [{"a": "x,\ny", "b": 'quo"te'}, {"b": "é"}])
+    assert read_rows(path, ("a", "b")) == [
+        (f"{path}, line 3", {"a": "x,\ny", "b": 'quo"te'}),
+        (f"{path}, line 4", {"a": "", "b": "é"}),
+    ]
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())  # as a spreadsheet saves it
+    assert len(read_rows(path, ("a", "b"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a,b\n1,2\n1,2,3\n", "a.csv, line 3: has not as many cells"),
+        (b"a,b\n1\n", "a.csv, line 2: has not as many cells"),
+        (b"a\n1\n", "a.csv: its heading lacks b"),
+        (b"", "a.csv: its heading lacks a, b"),
+        (b"a,b\n\xff,1\n", "a.csv: .*utf-8"),
+        (b'a,b\n"1,2\n', "a.csv: unexpected end of data"),
+    ],
+)
+def test_damage_is_one_line_with_the_file(tmp_path, content, message):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        read_rows(path, ("a", "b"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_page_in_another_encoding_is_named(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_bytes("é".encode("latin-1"))
+    with pytest.raises(UserError, match=r"README\.md: .*save it as UTF-8"):
+        read_text(path)
