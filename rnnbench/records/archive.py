@@ -15,7 +15,7 @@ from typing import Any
 
 from rnnbench.errors import UserError
 from rnnbench.records.files import read_rows, write_rows
-from rnnbench.records.record import Job, Run, validate
+from rnnbench.records.record import Job, Record, Run, validate
 from rnnbench.records.store import run_name
 
 LEFT_OUT = {"config", "series"}
@@ -33,7 +33,7 @@ def write_archive(runs: Iterable[Run], path: str | os.PathLike[str]) -> None:
     if not records:
         raise ValueError("runs: none of them has a record to archive")
     rows = [_flat(record) for record in records]
-    columns = list(dict.fromkeys(column for row in rows for column in row))
+    columns = sorted({column for row in rows for column in row}, key=_place)
     write_rows(Path(path), columns, rows)
 
 
@@ -59,6 +59,12 @@ def read_archive(path: str | os.PathLike[str]) -> list[Run]:
         name = run_name(record["dataset"], record["model"], record["seed"], identity)
         runs[identity] = Run(Job.from_dict({"directory": name, **record}), path, record["status"], record)
     return list(runs.values())
+
+
+def _place(column: str) -> tuple[int, str]:
+    """Columns stand as the keys of a record do, those of one key by name: whatever was written before."""
+    key = "metrics" if "/" in column else column.partition(".")[0]
+    return list(Record.__annotations__).index(key), column
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, str]:

@@ -91,6 +91,7 @@ def run_paper(
             outcome = run_jobs(composer, master, chosen, todo, ["rnnbench", "reproduce", paper.called])
             outcome = replace(outcome, code=outcome.code or failed)
         _collect(paper, [plans[i] for i in missing], archive)
+        _find_curves(paper, plans, archive)
         if outcome is not None and outcome.stopped:
             break
     return read_runs(archive), outcome
@@ -164,6 +165,21 @@ def _collect(paper: Paper, plans: Sequence[Plan], archive: Path) -> None:
     added = [run for run in new.values() if run.job.identity not in known]
     if added:
         _write(paper, [*records, *added], archive)
+
+
+def _find_curves(paper: Paper, plans: Sequence[Plan], archive: Path) -> None:
+    """Take curves that ``series.csv`` has lost from the run directories, where these are still there."""
+    records = read_runs(archive)
+    ended = {plan.job.identity: plan.path for plan in plans if (plan.path / "result.json").exists()}
+    shown = {run.job.identity for table in paper.tables for run in table.reported(records)}
+    found = {}
+    for run in records:
+        if run.record and not run.record["series"] and run.job.identity in shown & ended.keys():
+            series = (load_run(ended[run.job.identity]).record or {}).get("series")
+            if series and series.get("step"):
+                found[run.job.identity] = replace(run, record={**run.record, "series": series})
+    if found:
+        _write(paper, [found.get(run.job.identity, run) for run in records], archive)
 
 
 def _write(paper: Paper, runs: Sequence[Run], archive: Path) -> None:

@@ -108,6 +108,16 @@ def test_reported_runs_keep_their_curves_when_the_run_directories_are_gone(paper
     assert len(again) == 6
 
 
+def test_lost_curves_come_back_from_the_run_directories(paper, runs):
+    archive = paper.folder / "records.csv"
+    run_paper(paper, archive, [], config_dir=runs.conf)
+    series = archive.with_name(SERIES)
+    before, records = series.read_text(), archive.read_text()
+    series.write_text("".join(before.splitlines(keepends=True)[:2]))
+    run_paper(paper, archive, [], train=False, config_dir=runs.conf)
+    assert (series.read_text(), archive.read_text()) == (before, records)
+
+
 def test_a_table_without_a_search_and_one_row_of_it(paper, runs):
     table = replace(paper.tables[0], search=None, title="Table 1", cols={"toy2": ("dataset=toy",)})
     both = replace(paper, tables=(paper.tables[0], table))
