@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -240,13 +241,14 @@ def _bench(args: argparse.Namespace) -> int:
 
 def _reproduce(args: argparse.Namespace) -> int:
     from rnnbench.records.paper import load_paper
-    from rnnbench.results.paper import check_table, write_digest, write_table
+    from rnnbench.results.paper import check_marks, check_table, write_digest, write_table
     from rnnbench.results.pictures import draw_pictures
     from rnnbench.results.summary import conclude
     from rnnbench.training.compose import packaged
 
-    own = Path(args.paper)
-    paper = load_paper(own if (own / "paper.yaml").exists() else packaged("experiments") / args.paper, args.paper)
+    own = Path(args.paper).parent if Path(args.paper).name == "paper.yaml" else Path(args.paper)
+    called = shlex.join([args.paper, *(["--config-dir", str(args.config_dir)] if args.config_dir else [])])
+    paper = load_paper(own if (own / "paper.yaml").exists() else packaged("experiments") / args.paper, called)
     if args.check:
         if args.only:
             raise UserError("--only: --check looks at the whole page; leave one of them out")
@@ -257,6 +259,7 @@ def _reproduce(args: argparse.Namespace) -> int:
 
     paper = paper.shortened() if args.quick else paper
     archive = default_archive(paper, args.quick, runs_dir())
+    check_marks(paper, archive.with_name("README.md"))
     outcome = None
     if args.estimate:
         from rnnbench.records.series import read_runs
@@ -304,6 +307,8 @@ def _papers(args: argparse.Namespace) -> int:
         write_pages(papers, folder)
     if args.check:
         check_pages(papers, folder)
+        for paper in papers:
+            _check_declared(paper, None)
     print(listing(summaries(papers)))
     return 0
 

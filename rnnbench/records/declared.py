@@ -21,15 +21,16 @@ T = TypeVar("T")
 class _Loader(yaml.SafeLoader):
     """YAML as OmegaConf reads it: ``1e-4`` is a number, and a key stands once."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[tuple[str, Any]] = set()
         for key, _ in node.value:
-            if key.tag != "tag:yaml.org,2002:merge":
-                name = self.construct_object(key, deep=True)
-                if name in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"{name!r} stands twice", key.start_mark)
-                seen.add(name)
-        return super().construct_mapping(node, deep)
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key is no text", key.start_mark)
+            if (name := (key.tag, key.value)) in seen and not key.tag.endswith(":merge"):
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+            seen.add(name)
+        return node
 
 
 _Loader.add_implicit_resolver(
@@ -45,15 +46,20 @@ def read_yaml(path: Path) -> Any:
     """
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
+    except (OSError, yaml.YAMLError, TypeError, ValueError) as error:  # a date that is none is a ValueError
         raise UserError(f"{path}: {' '.join(str(error).split())}") from error
+
+
+def is_text(word: str) -> bool:
+    """Whether YAML reads ``word`` as text: not as a number, a truth value or null."""
+    return yaml.load(word, _Loader) == word
 
 
 def read(kind: type[T], values: Any, name: str) -> T:
     """A ``kind``, a dataclass, from the mapping ``values``; parts of it that are dataclasses as well.
 
-    A whole number is taken where its annotation says ``float``, a list where it says ``tuple``; nothing else is
-    converted.
+    A list is taken where its annotation says ``tuple``, a whole number where it says ``float``; nothing is converted
+    otherwise.
 
     Args:
         kind: which one.
@@ -102,7 +108,7 @@ def convert(value: Any, hint: Any, name: str) -> Any:
     is_one, what = _PLAIN[hint]
     if not is_one(value):
         raise UserError(f"{name}={value!r} is not {what}")
-    return float(value) if hint is float else value
+    return value
 
 
 @cache
@@ -111,7 +117,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _is_whole(value: Any) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,24 +19,25 @@ def write_whole(path: Path, content: str | bytes) -> None:
     Raises:
         OSError: it cannot be written; it names ``path``, which is as it was.
     """
+    path = Path(os.path.realpath(path))  # what a link leads to is written, the link stays
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
             file.write(content.encode("utf-8") if isinstance(content, str) else content)
             file.flush()
+            if path.exists():
+                shutil.copymode(path, temporary)
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:  # a full disk does not say where
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
         temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
     if hasattr(os, "O_DIRECTORY"):  # the new name itself; Windows cannot open a folder, and needs no such call
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
+        with contextlib.suppress(OSError):  # some network file systems know no such call; the file is written
             os.fsync(folder)
-        finally:
-            os.close(folder)
+        os.close(folder)
 
 
 def read_text(path: Path) -> str:

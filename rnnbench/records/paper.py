@@ -6,6 +6,8 @@ them; an entry of ``tables`` replaces, key by key, what it names.
 
 from __future__ import annotations
 
+import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,12 +16,13 @@ from typing import Any
 
 from rnnbench.errors import UserError, nearest
 from rnnbench.records.claim import read_claims
-from rnnbench.records.declared import convert, read, read_yaml
+from rnnbench.records.declared import convert, is_text, read, read_yaml
 from rnnbench.records.paper_table import PaperTable, Quick
 from rnnbench.records.published import Published, read_published
 from rnnbench.records.record import SPLITS
 
 ARCHIVE = "records.csv"
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")  # what Hydra takes as it is
 OF_PAPER = ("title", "reference", "notes", "tables", "quick")
 OF_TABLE = ("table", "base", "rows", "cols", "cells", "search", "seeds", "metric", "splits", "published", "claims")
 OF_TABLE += ("ranked", "small", "also", "trials")
@@ -50,7 +53,7 @@ class Paper:
     @property
     def name(self) -> str:
         """The folder's name."""
-        return self.folder.name
+        return Path(os.path.abspath(self.folder)).name
 
     def shortened(self) -> Paper:
         """The quick form; its records go nowhere near the real ones."""
@@ -80,7 +83,10 @@ def load_paper(folder: Path, called: str = "") -> Paper:
     if not path.exists():
         known = sorted(p.parent.name for p in folder.parent.glob("*/paper.yaml"))
         raise UserError(f"paper {folder.name}: there is no {path}; known papers: {', '.join(known) or 'none'}")
-    values = _keys(read_yaml(path), str(path))
+    values = read_yaml(path)
+    if not isinstance(values, Mapping):
+        raise UserError(f"{path}: declares no paper; give it {', '.join(OF_PAPER)} and the keys of its tables")
+    values = _keys(values, str(path))
     _need(values, ("title", "reference", "quick"), str(path))
     common = {key: value for key, value in values.items() if key not in OF_PAPER}
     own = convert(values.get("tables", [{}]), tuple[Any, ...], f"{path}: tables")
@@ -114,6 +120,8 @@ def _need(values: Mapping[str, Any], keys: Iterable[str], name: str) -> None:
 
 def _table(values: Mapping[str, Any], path: Path) -> PaperTable:
     for key in values:
+        if key in OF_PAPER:
+            raise UserError(f"{path}: {key} stands at the top of the file, not in a table")
         if key not in OF_TABLE:
             raise UserError(f"{path}: unknown key {key!r}; {nearest(key, (*OF_TABLE, *OF_PAPER))}")
     _need(values, ("table", "rows", "cols"), str(path))
@@ -122,18 +130,19 @@ def _table(values: Mapping[str, Any], path: Path) -> PaperTable:
     metric = values.get("metric", metric)
     if metric is None:
         raise UserError(f"{name}: metric is missing")
-    if "trials" in values and values.get("search") is not None:
-        raise UserError(f"{name}: give search or trials, not both")
-    if "trials" not in values:
+    trials = values.get("trials") is not None
+    if trials and values.get("search") is not None:
+        raise UserError(f"{name}: give search or trials, not both; null switches one of them off")
+    if not trials:
         _need(values, ("seeds",), name)
-    splits = tuple(values.get("splits", tuple(dict.fromkeys(number.split for number in numbers)) or ("test",)))
+    splits = values.get("splits", tuple(dict.fromkeys(number.split for number in numbers)) or ("test",))
     claims = convert(values.get("claims", []), tuple[Any, ...], f"{name}: claims")
     rest = {key: value for key, value in values.items() if key not in ("table", "published", "claims", "seeds")}
     table = read(PaperTable, {
         **rest,
         "title": values["table"],
         "base": values.get("base", []),
-        "seeds": values["seeds"] if "trials" not in values else [],
+        "seeds": [] if trials else values["seeds"],
         "metric": metric,
         "splits": splits,
         "published": numbers,
@@ -156,11 +165,16 @@ def _check_table(table: PaperTable, name: str) -> None:
     for key in ("rows", "cols"):
         if not getattr(table, key):
             raise UserError(f"{name}: {key} are empty: name at least one")
+        for label in getattr(table, key):
+            if not NAME.fullmatch(label) or not is_text(label):
+                raise UserError(f"{name}: {key}: {label!r} is no name: a letter, then letters, digits, _ . or -")
     for part in ("search", "trials"):
         if (one := getattr(table, part)) is not None and (mistake := one.mistake()):
             raise UserError(f"{name}: {part}: {mistake}")
-    for key, needed in (("seeds", table.trials is None), ("splits", True), ("metrics", True)):
-        members = getattr(table, key)
+    if table.search and (both := sorted({*table.seeds} & {*table.search.seeds})):
+        raise UserError(f"{name}: search: seeds: {both[0]} is reported too; search on seeds that are not")
+    needed_lists = (("seeds", table.seeds, table.trials is None), ("splits", table.splits, True))
+    for key, members, needed in (*needed_lists, ("metric and also", table.metrics, True)):
         if len(set(members)) < len(members) or (needed and not members):
             raise UserError(f"{name}: {key}={list(members)}: name each once, and at least one")
     for split in table.splits:
@@ -181,6 +195,8 @@ def _check_table(table: PaperTable, name: str) -> None:
 
 
 def _check(paper: Paper, path: Path) -> None:
+    if not paper.tables:
+        raise UserError(f"{path}: tables are empty: declare at least one")
     if paper.quick.draws < 1 or paper.quick.seeds < 1:
         raise UserError(f"{path}: quick: draws and seeds are at least 1")
     places = Counter(place for table in paper.tables for place in table.places)

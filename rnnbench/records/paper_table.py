@@ -183,7 +183,7 @@ class PaperTable:
             metric = run.metric("valid", self.search.metric)
             worst = math.inf if run.record["metric_modes"][self.search.metric] == "min" else -math.inf
             cell = sums.setdefault((run.job.model, run.job.dataset), {})
-            cell.setdefault(float(value), []).append(worst if metric is None else metric)
+            cell.setdefault(value, []).append(worst if metric is None else metric)
         return {
             cell: {v: sum(m) / len(m) for v, m in values.items() if len(m) == len(self.search.seeds)}
             for cell, values in sums.items()

@@ -71,7 +71,7 @@ def _read(entry: Any, name: str) -> Published:
         if isinstance(text := values.get("value"), str):
             try:
                 values |= {"rounding": rounding_of(text), **values, "value": float(text)}
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 raise UserError(f"{name}: value={text!r} is not a number") from error
         values = {"scale": "error_rate" if values.get("metric") in UP_TO_ONE else "linear", **values}
     number = read(Published, values, name)

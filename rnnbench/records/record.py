@@ -115,13 +115,18 @@ def validate(record: Mapping[str, Any]) -> None:
 
 
 def _validate_numbers(record: Mapping[str, Any]) -> None:
-    """Splits, modes and series of a record whose keys and types are right."""
+    """Selection, splits, modes and series of a record whose keys and types are right."""
+    for key in Selection.__annotations__:
+        if key not in record["selection"]:
+            raise ValueError(f"record: selection.{key} is missing")
     for split, values in record["metrics"].items():
         if split not in SPLITS or not isinstance(values, dict):
             raise ValueError(f"record: metrics.{split} must be a dict of one of {', '.join(SPLITS)}")
         for metric, value in values.items():
             if not isinstance(value, (*_NUMBER, _NONE)) or isinstance(value, bool):
                 raise ValueError(f"record: metrics.{split}.{metric}={value!r} must be a number or null")
+            if metric != "loss" and metric not in record["metric_modes"]:
+                raise ValueError(f"record: metric_modes.{metric} is missing")
     for metric, mode in record["metric_modes"].items():
         if mode not in ("min", "max"):
             raise ValueError(f"record: metric_modes.{metric}={mode!r} must be 'min' or 'max'")

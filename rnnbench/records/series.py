@@ -7,6 +7,7 @@ steps that all of them share.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,8 @@ def read_series(path: Path) -> dict[str, Series]:
             raise UserError(f"{where}: {error}; take the file as it was written") from error
         if not len(epochs) == len(steps) == len(values):
             raise UserError(f"{where}: epochs, steps and values differ in length; take the file as it was written")
+        if row["identity"] in found:
+            raise UserError(f"{where}: identity {row['identity']} stands twice; delete one of the two lines")
         found[row["identity"]] = {"epoch": epochs, "step": steps, row["metric"]: values}
     return found
 
@@ -89,4 +92,7 @@ def _stride(count: int) -> int:
 
 
 def _numbers(text: str) -> list[float | None]:
-    return [float(number) for number in text.split()]
+    numbers = [float(number) for number in text.split()]
+    if not all(math.isfinite(number) for number in numbers):
+        raise ValueError(f"{text[:40]}: not all are finite")
+    return list(numbers)

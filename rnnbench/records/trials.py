@@ -68,6 +68,8 @@ class Trials:
         if not self.keys:
             return "keys: name at least one hyperparameter"
         for key, own in self.keys.items():
+            if own.whole and own.less:
+                return f"keys.{key}: whole and less exclude each other"
             if own.low > own.high or (own.log and own.low <= 0):
                 least = "0 < low" if own.log else "low"
                 return f"keys.{key}: low={own.low:g}, high={own.high:g}: give {least} <= high"

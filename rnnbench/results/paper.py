@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from rnnbench.records.files import read_text, write_whole
 from rnnbench.records.paper import ARCHIVE, Paper
 from rnnbench.records.paper_table import PaperTable
 from rnnbench.records.record import Run
-from rnnbench.records.series import SERIES, read_runs
+from rnnbench.records.series import SERIES, read_runs, read_series
 from rnnbench.records.trials import Trials
 from rnnbench.results.claims import Judged, judge
 from rnnbench.results.formats import NOTHING, interval_text, markdown_rows, published_text, to_markdown
@@ -72,6 +73,18 @@ def marks(name: str) -> tuple[str, str]:
     return f"<!-- {name} -->", f"<!-- /{name} -->"
 
 
+def check_marks(paper: Paper, page: Path) -> None:
+    """See that the table will find its place on ``page`` and on the front page.
+
+    Raises:
+        UserError: one of them has only part of its marks.
+    """
+    if page.exists():
+        _parts(page, BEGIN, END)
+    if (front := _front(paper)) is not None and is_marked(front, paper.name):
+        between(front, paper.name)
+
+
 def check_table(paper: Paper) -> None:
     """Compare the committed pages and pictures with the committed records.
 
@@ -88,12 +101,16 @@ def check_table(paper: Paper) -> None:
         if there != expected:
             raise UserError(f"{page}: its table is not what {ARCHIVE} and {SERIES} give; {again}")
     for picture in check_pictures(paper, runs):
-        raise UserError(f"{picture}: is cut off, or not drawn from {ARCHIVE}; {again}")
+        raise UserError(f"{picture}: is damaged, or not drawn from {ARCHIVE}; {again}")
+    shown = {run.job.identity for table in paper.tables for run in table.reported(runs)}
+    for identity in read_series(paper.folder / SERIES).keys() - shown:
+        raise UserError(f"{paper.folder / SERIES}: identity {identity} is not on the page; {again}")
 
 
 def _front(paper: Paper) -> Path | None:
     """The page above ``experiments``; a folder elsewhere has none."""
-    return paper.folder.parent.parent / "README.md" if paper.folder.parent.name == "experiments" else None
+    above = Path(os.path.abspath(paper.folder)).parent
+    return above.parent / "README.md" if above.name == "experiments" else None
 
 
 def _parts(page: Path, begin: str, end: str) -> tuple[str, str, str]:

@@ -40,7 +40,6 @@ TEXTS = {
 }
 ACROSS = 4  # panels side by side
 KEYWORD = "Description"  # of the PNG chunk that holds the sum
-LAST = b"IEND\xae\x42\x60\x82"  # of every PNG file
 
 
 def drawn(paper: Paper, runs: Sequence[Run]) -> dict[str, str]:
@@ -62,10 +61,10 @@ def draw_pictures(paper: Paper, runs: Sequence[Run], folder: Path) -> None:
 
 
 def check_pictures(paper: Paper, runs: Sequence[Run]) -> list[Path]:
-    """The pictures of the paper that are missing, or were drawn from something else."""
-    return [
-        paper.folder / name for name in drawn(paper, runs) if not is_of(paper.folder / name, _sum(name, paper, runs))
-    ]
+    """The pictures of the paper that are missing, were drawn from something else, or are not on its page."""
+    paths, names = {name: paper.folder / name for name in TEXTS}, drawn(paper, runs)
+    wrong = [path for name, path in paths.items() if name in names and not is_of(path, _sum(name, paper, runs))]
+    return wrong + [path for name, path in paths.items() if name not in names and path.exists()]
 
 
 def save(figure: Any, path: Path, digest: str) -> None:
@@ -87,8 +86,14 @@ def canvas(width: float, height: float) -> Any:
 
 def is_of(path: Path, digest: str) -> bool:
     """Whether the picture there is whole, and shows what has this sum."""
-    content = path.read_bytes() if path.exists() else b""
-    return digest.encode() in content and content.endswith(LAST)
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            image.verify()
+            return image.info.get(KEYWORD) == digest
+    except (OSError, SyntaxError, ValueError):  # what Pillow raises for a PNG that is broken
+        return False
 
 
 def _sum(name: str, paper: Paper, runs: Sequence[Run]) -> str:
@@ -108,7 +113,7 @@ def _shown(name: str, metric: str, run: Run) -> list[Any]:
         return [*who, _sequences(run)]
     if name == CURVES:
         return [metric, *who, record["seconds"], record["series"], record["steps"]]
-    return [metric, *who, record["seconds"], run.metric("test", metric), None]
+    return [metric, *who, record["seconds"], run.metric("test", metric), record["parameters"].get("backbone")]
 
 
 def _panels(paper: Paper, runs: Sequence[Run]) -> list[Panel]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+from omegaconf import DictConfig
 
 from rnnbench.errors import UserError
 from rnnbench.records.archive import write_archive
@@ -15,10 +18,11 @@ from rnnbench.records.paper import ARCHIVE, Paper
 from rnnbench.records.paper_table import PaperTable
 from rnnbench.records.record import Run
 from rnnbench.records.series import SERIES, read_runs, write_series
+from rnnbench.records.store import RunDirectory
 from rnnbench.tasks.success import METRIC as SEQUENCES_TO_SUCCESS
 from rnnbench.training.command import Outcome, run_jobs
 from rnnbench.training.compose import Composer, is_installed, packaged
-from rnnbench.training.plan import Plan, make_plan
+from rnnbench.training.plan import Plan
 from rnnbench.training.sweep import plan_all
 
 
@@ -69,6 +73,7 @@ def run_paper(
     part, composer = paper.only(only), Composer(config_dir)
     master, _ = composer.sweep(["replicas=auto", *launcher])
     outcome = None
+    _check_later(part, composer, master)
     for stage in ("search", "report"):
         records = read_runs(archive)
         jobs = [
@@ -77,9 +82,9 @@ def run_paper(
             for job in (table.search_jobs() if stage == "search" else table.report_jobs(records))
         ]
         overrides = [job for _, job in jobs]
-        plans = plan_all(composer, master, overrides) if jobs else []
+        plans = _plan(paper, composer, master, overrides)
         planned = [(table, plan) for (table, _), plan in zip(jobs, plans)]
-        _check_metrics(paper, planned)
+        _check_plans(paper, planned)
         kept = current(paper, records, planned)
         if len(kept) < len(records):
             _take_out(paper, kept, len(records) - len(kept), archive, train)
@@ -88,7 +93,7 @@ def run_paper(
         if missing and train:
             chosen, todo = [overrides[i] for i in missing], [plans[i] for i in missing]
             failed = outcome.code if outcome else 0
-            outcome = run_jobs(composer, master, chosen, todo, ["rnnbench", "reproduce", paper.called])
+            outcome = run_jobs(composer, master, chosen, todo, ["rnnbench", "reproduce", *shlex.split(paper.called)])
             outcome = replace(outcome, code=outcome.code or failed)
         _collect(paper, [plans[i] for i in missing], archive)
         _find_curves(paper, plans, archive)
@@ -97,25 +102,48 @@ def run_paper(
     return read_runs(archive), outcome
 
 
-def _check_metrics(paper: Paper, planned: Sequence[tuple[PaperTable, Plan]]) -> None:
-    """Raise, before anything is trained, where a table wants what its runs do not measure."""
+def _plan(paper: Paper, composer: Composer, master: DictConfig, jobs: Sequence[list[str]]) -> list[Plan]:
+    """Plan all ``jobs``; what is wrong with one is said of the paper."""
+    try:
+        return plan_all(composer, master, list(jobs)) if jobs else []
+    except UserError as error:
+        file = paper.folder / "paper.yaml"
+        raise UserError("\n".join(f"{file}: {line}" for line in str(error).splitlines())) from error
+
+
+def _check_later(paper: Paper, composer: Composer, master: DictConfig) -> None:
+    """Check, before a search, the tables that have none: their runs begin when it has ended."""
+    later = [table for table in paper.tables if not table.searched]
+    if len(later) < len(paper.tables):
+        jobs = [(table, [*table.overrides(*at), f"seed={table.seeds[0]}"]) for table in later for at in table.places]
+        plans = _plan(paper, composer, master, [words for _, words in jobs])
+        _check_plans(paper, [(table, plan) for (table, _), plan in zip(jobs, plans)])
+
+
+def _check_plans(paper: Paper, planned: Sequence[tuple[PaperTable, Plan]]) -> None:
+    """Raise, before anything is trained, where a table would not find its runs or its metrics in their records."""
     for table, plan in planned:
+        where, job = f"{paper.folder / 'paper.yaml'}: {table.title}", plan.job
+        if job.model not in table.rows or job.dataset not in table.cols:
+            raise UserError(f"{where}: a run would be called {job.model} on {job.dataset}; set no names in overrides")
+        for key in table.searched:
+            if key not in job.hparams:
+                raise UserError(f"{where}: {key} is no hyperparameter of {job.model}; give one as optimizer.lr")
         known = {"loss", *plan.task.modes}
         if plan.config["success"]["metric"] is not None or plan.config["success"]["error"] is not None:
             known.add(SEQUENCES_TO_SUCCESS)
-        asked = {"metric": [table.metric], "also": table.also, "published": [n.metric for n in table.published]}
+        asked = {"metric": [table.metric], "also": table.also}
         asked |= {"search.metric": [table.search.metric]} if table.search else {}
         asked |= {"trials.metric": [table.trials.metric]} if table.trials else {}
         for key, names in asked.items():
             for name in names:
                 if name not in known:
-                    where = f"{paper.folder / 'paper.yaml'}: {table.title}: {key}={name}"
-                    raise UserError(f"{where}: {plan.job.dataset} has {', '.join(sorted(known))}")
+                    raise UserError(f"{where}: {key}={name}: {job.dataset} has {', '.join(sorted(known))}")
 
 
 def _take_out(paper: Paper, kept: list[Run], outdated: int, archive: Path, train: bool) -> None:
     """Leave ``kept`` in the archive; where nothing is to be run, say what is outdated instead."""
-    what = f"{archive}: {outdated} records of rows that the paper no longer has"
+    what = f"{archive}: {outdated} records that paper.yaml, as it is now, would not make"
     if not train:
         raise UserError(f"{what}; `rnnbench reproduce {paper.called}` takes them out and runs what is declared now")
     print(f"{what} are taken out")
@@ -143,7 +171,7 @@ def current(paper: Paper, records: Sequence[Run], planned: Sequence[tuple[PaperT
 
 def outdated(paper: Paper, archive: Path, config_dir: Path | None = None) -> list[Run]:
     """The records of ``archive`` that the paper as it is declared would not make."""
-    records, composer, planned = read_runs(archive), Composer(config_dir), []
+    records, composer, jobs = read_runs(archive), Composer(config_dir), []
     for table in paper.tables:
         begun = {(r.job.model, r.job.dataset) for r in table.own(records)}
         for row, col in [place for place in table.places if place in begun]:
@@ -152,14 +180,17 @@ def outdated(paper: Paper, archive: Path, config_dir: Path | None = None) -> lis
                 words.append(f"{table.search.key}={table.search.values()[0]}")
             if table.trials is not None:
                 words += table.trials.jobs()[0]
-            planned.append((table, make_plan(composer.one(words), words)))
+            jobs.append((table, words))
+    master, _ = composer.sweep([])
+    plans = _plan(paper, composer, master, [words for _, words in jobs])
+    planned = [(table, plan) for (table, _), plan in zip(jobs, plans)]
     kept = {run.job.identity for run in current(paper, records, planned)}
     return [run for run in records if run.job.identity not in kept]
 
 
 def _collect(paper: Paper, plans: Sequence[Plan], archive: Path) -> None:
     """Add the runs of ``plans`` that have ended to the archive, as it is now: others may have written to it."""
-    new = {plan.path: load_run(plan.path) for plan in plans if (plan.path / "result.json").exists()}
+    new = {plan.path: run for plan in plans if (run := _ended(plan.path)) is not None}
     records = read_runs(archive)
     known = {run.job.identity for run in records}
     added = [run for run in new.values() if run.job.identity not in known]
@@ -170,16 +201,23 @@ def _collect(paper: Paper, plans: Sequence[Plan], archive: Path) -> None:
 def _find_curves(paper: Paper, plans: Sequence[Plan], archive: Path) -> None:
     """Take curves that ``series.csv`` has lost from the run directories, where these are still there."""
     records = read_runs(archive)
-    ended = {plan.job.identity: plan.path for plan in plans if (plan.path / "result.json").exists()}
+    paths = {plan.job.identity: plan.path for plan in plans}
     shown = {run.job.identity for table in paper.tables for run in table.reported(records)}
     found = {}
     for run in records:
-        if run.record and not run.record["series"] and run.job.identity in shown & ended.keys():
-            series = (load_run(ended[run.job.identity]).record or {}).get("series")
-            if series and series.get("step"):
-                found[run.job.identity] = replace(run, record={**run.record, "series": series})
+        if run.record and not run.record["series"] and run.job.identity in shown & paths.keys():
+            ended = _ended(paths[run.job.identity])
+            if ended and ended.record and ended.record["series"].get("step"):
+                found[run.job.identity] = replace(run, record={**run.record, "series": ended.record["series"]})
     if found:
         _write(paper, [found.get(run.job.identity, run) for run in records], archive)
+
+
+def _ended(path: Path) -> Run | None:
+    """The run there, if it has left a whole record."""
+    if RunDirectory(path).result() is None:
+        return None
+    return load_run(path)
 
 
 def _write(paper: Paper, runs: Sequence[Run], archive: Path) -> None:

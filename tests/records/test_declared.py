@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from rnnbench.errors import UserError
-from rnnbench.records.declared import read, read_yaml
+from rnnbench.records.declared import is_text, read, read_yaml
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,8 @@ def test_numbers_lists_and_parts_become_what_the_class_says():
         "named": {"x": {"width": 6}},
     }
     made = read(Outer, values, "outer")
-    assert made == Outer("a", 1, 1.0, False, 2.0, (3, 4), Inner(5.0), {"x": Inner(6.0)})
-    assert isinstance(made.share, float)
-    assert isinstance(made.inner.width, float)
+    assert made == Outer("a", 1, 1, False, 2, (3, 4), Inner(5), {"x": Inner(6)})
+    assert isinstance(made.share, int)  # a grid of sizes stays one
     assert read(Outer, {"title": "a", "inner": None, "margin": None}, "outer") == Outer("a")
 
 
@@ -80,14 +79,23 @@ def test_a_key_stands_once_and_merged_keys_may_be_replaced(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text("base: &b {a: 1, b: 2}\nmore:\n  <<: *b\n  a: 3\n")
     assert read_yaml(path)["more"] == {"a": 3, "b": 2}
+    path.write_text("t: [{r: &a {x: 3}, g: &b {<<: *a, x: 4}}]\nc: {<<: *b, y: 5}\n")
+    assert read_yaml(path)["c"] == {"x": 4, "y": 5}
     path.write_text("a: 1\nb:\n  c: 1\n  c: 2\n")
     with pytest.raises(UserError, match=r"a\.yaml: 'c' stands twice .*line 4"):
         read_yaml(path)
 
 
-@pytest.mark.parametrize("content", [b"a: [1", b"caf\xe9: 1", b"? [1, 2]\n: 3"])
+@pytest.mark.parametrize("content", [b"a: [1", b"caf\xe9: 1", b"? [1, 2]\n: 3", b"a: 2017-02-30"])
 def test_what_is_no_yaml_is_one_line_with_the_file(tmp_path, content):
     path = tmp_path / "a.yaml"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"^[^\n]*a\.yaml: [^\n]+$"):
         read_yaml(path)
+
+
+def test_words_that_yaml_takes_for_something_else():
+    assert [word for word in ("lstm", "3", "1e3", "true", "no", "null", "jsb_300k", "~") if is_text(word)] == [
+        "lstm",
+        "jsb_300k",
+    ]

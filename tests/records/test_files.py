@@ -24,6 +24,16 @@ def test_a_file_that_cannot_be_written_is_as_it_was_and_is_named(tmp_path, monke
     assert os.listdir(path.parent) == ["a.txt"]
 
 
+def test_links_and_permissions_stay(tmp_path):
+    real, link = tmp_path / "real.csv", tmp_path / "link.csv"
+    real.write_text("old")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    write_whole(link, "new")
+    assert link.is_symlink()
+    assert (real.read_text(), real.stat().st_mode & 0o777) == ("new", 0o600)
+
+
 def test_what_is_written_is_read_again(tmp_path):
     path = tmp_path / "a.csv"
     write_rows(path, ("a", "b"), [{"a": "x,\ny", "b": 'quo"te'}, {"b": "é"}])

@@ -50,7 +50,7 @@ TRIALS = {"keys": {"optimizer.lr": {"low": 1e-4, "high": 1e-1}}, "count": 20, "s
         ({"search": {"key": "optimizer.lr"}}, "search: seeds is missing"),
         ({"search": {**DECLARED["search"], "count": 2.5}}, "search: count=2.5 is not a whole number"),
         ({"search": {**DECLARED["search"], "count": -1}}, "search: low=0.0001, high=0.1, count=-1: give a grid, or"),
-        ({"search": {**DECLARED["search"], "low": 1}}, "search: low=1.0, high=0.1"),
+        ({"search": {**DECLARED["search"], "low": 1}}, "search: low=1, high=0.1"),
         ({"search": {**DECLARED["search"], "seeds": []}}, r"search: seeds=\[\]: name each seed once, and at least one"),
         ({"search": {**DECLARED["search"], "grid": [0.1, 0.1]}}, r"search: grid=\[0.1, 0.1\]: name each value once"),
         ({"search": {**DECLARED["search"], "grid": ["best"]}}, r"search: grid\[0\]='best' is not a number"),
@@ -76,6 +76,16 @@ TRIALS = {"keys": {"optimizer.lr": {"low": 1e-4, "high": 1e-1}}, "count": 20, "s
         ({"rows": {}}, "rows are empty"),
         ({"rows": {"lstm": "model=lstm"}}, "rows.lstm='model=lstm' is not a list"),
         ({"rows": {False: []}}, "rows: key=False is not a text"),
+        ({"rows": {" x ": []}}, "rows: ' x ' is no name: a letter, then"),
+        ({"cols": {"x (ours)": []}}, r"cols: 'x \(ours\)' is no name"),
+        ({"cols": {"true": []}}, "cols: 'true' is no name"),
+        ({"cols": {"x${y}": []}}, "is no name"),
+        ({"tables": []}, "tables are empty"),
+        ({"tables": [{"notes": {}}]}, "notes stands at the top of the file, not in a table"),
+        ({"splits": 5}, "splits=5 is not a list"),
+        ({"splits": "test"}, "splits='test' is not a list"),
+        ({"also": ["mse"]}, r"metric and also=\['mse', 'mse'\]: name each once"),
+        ({"seeds": [100, 1]}, "search: seeds: 100 is reported too"),
         ({"tables": [{}, {}]}, "on adding stands in 2 tables"),
         ({"tables": [3]}, r"tables\[0\]=3 has no keys"),
         ({"cells": {"lstm": {"copy": []}}}, "lstm on copy is not among its rows and columns"),
@@ -91,9 +101,31 @@ def test_a_wrong_declaration_names_its_file_before_anything_runs(tmp_path, chang
         write(tmp_path / "p", {**DECLARED, **change})
 
 
+def test_a_grid_of_whole_numbers_stays_one(tmp_path):
+    search = {"key": "model.hidden_size", "grid": [50, 100], "seeds": [9], "metric": "mse"}
+    table = write(tmp_path / "p", {**DECLARED, "search": search}).tables[0]
+    assert [word for job in table.search_jobs() for word in job if "hidden" in word][:2] == [
+        "model.hidden_size=50",
+        "model.hidden_size=100",
+    ]
+
+
+def test_null_switches_search_or_trials_off_in_one_table(tmp_path):
+    first = {"table": "A", "search": None, "trials": TRIALS, "cols": {"one": []}, "published": {"values": []}}
+    second = {"table": "B", "trials": None, "cols": {"two": []}, "published": {"values": []}}
+    paper = write(tmp_path / "p", {**DECLARED, "metric": "mse", "tables": [first, second]})
+    assert [(table.trials is None, table.seeds) for table in paper.tables] == [(False, ()), (True, (0, 1))]
+
+
+def test_a_folder_has_its_name_however_it_is_given(tmp_path, monkeypatch):
+    write(tmp_path / "some2014", DECLARED)
+    monkeypatch.chdir(tmp_path / "some2014")
+    assert load_paper(Path(".")).name == "some2014"
+
+
 def test_what_is_not_a_mapping_is_one_line(tmp_path):
     (tmp_path / "paper.yaml").write_text("- 1\n")
-    with pytest.raises(UserError, match=r"paper\.yaml=\[1\] has no keys"):
+    with pytest.raises(UserError, match=r"paper\.yaml: declares no paper; give it title"):
         load_paper(tmp_path)
 
 

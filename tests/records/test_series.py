@@ -55,6 +55,7 @@ def test_values_that_are_not_numbers_are_left_out_and_no_curve_is_no_file(make, 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [("1 2 3,", "1 two 3,", "line 2: could not convert string"), ("1 2 3,", "1 2,", "line 2: epochs, steps and values"),
+     ("1 2 3,", "1 nan 3,", "line 2: 1 nan 3: not all are finite"),
      ("identity,metric", "identity,metrics", "its heading lacks metric")],
 )  # fmt: skip
 def test_a_damaged_file_is_one_line(make, tmp_path, old, new, message):

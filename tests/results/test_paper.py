@@ -10,7 +10,7 @@ from rnnbench.errors import UserError
 from rnnbench.records.archive import write_archive
 from rnnbench.records.paper import load_paper
 from rnnbench.records.series import SERIES, read_runs, write_series
-from rnnbench.results.paper import BEGIN, END, check_table, generated, write_digest, write_table
+from rnnbench.results.paper import BEGIN, END, check_marks, check_table, generated, write_digest, write_table
 from rnnbench.results.pictures import draw_pictures
 
 declared = runpy.run_path(str(Path(__file__).parents[1] / "records" / "test_paper_table.py"))
@@ -117,15 +117,37 @@ def test_a_curve_or_a_picture_changed_by_hand_is_found_out(paper, runs):
     picture = paper.folder / "quality_and_cost.png"
     content = picture.read_bytes()
     of_others = re.sub(rb"Description\0.{16}", b"Description\0" + b"0" * 16, content)
-    for damaged in (content[:-100], of_others, b""):
+    middle = len(content) // 2
+    zeros = content[:middle] + bytes(100) + content[middle + 100 :]
+    for damaged in (content[:-100], zeros, of_others, b""):
         picture.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"quality_and_cost\.png: is cut off, or not drawn"):
+        with pytest.raises(UserError, match=r"quality_and_cost\.png: is damaged, or not drawn"):
             check_table(paper)
     picture.unlink()
-    with pytest.raises(UserError, match=r"quality_and_cost\.png: is cut off, or not drawn"):
+    with pytest.raises(UserError, match=r"quality_and_cost\.png: is damaged, or not drawn"):
         check_table(paper)
     draw_pictures(paper, runs, paper.folder)
     check_table(paper)
+    (paper.folder / "sequences_to_success.png").write_bytes(content)
+    with pytest.raises(UserError, match=r"sequences_to_success\.png: is damaged, or not drawn"):
+        check_table(paper)
+    (paper.folder / "sequences_to_success.png").unlink()
+    series.write_text(text + "0123456789abcdef,valid/mse,1,20,0.5\n")
+    with pytest.raises(UserError, match=r"series\.csv: identity 0123456789abcdef is not on the page"):
+        check_table(paper)
+
+
+def test_marks_are_looked_for_before_anything_runs(paper, runs):
+    page, front = paper.folder / "README.md", paper.folder.parents[1] / "README.md"
+    check_marks(paper, page)
+    write_table(paper, runs, page)
+    front.write_text("<!-- some2014 -->\n")
+    with pytest.raises(UserError, match="needs the lines '<!-- some2014 -->' and '<!-- /some2014 -->' once each"):
+        check_marks(paper, page)
+    front.write_text("none\n")
+    page.write_text("mine\n")
+    with pytest.raises(UserError, match="do not edit"):
+        check_marks(paper, page)
 
 
 def test_what_is_not_run_stands_on_the_page_with_its_published_numbers(paper, make):

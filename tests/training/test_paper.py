@@ -8,6 +8,7 @@ import pytest
 from rnnbench.errors import UserError
 from rnnbench.records.archive import read_archive, write_archive
 from rnnbench.records.paper import load_paper
+from rnnbench.records.paper_table import Search
 from rnnbench.records.series import SERIES, read_runs, read_series
 from rnnbench.training.command import run_jobs
 from rnnbench.training.compose import packaged
@@ -81,11 +82,11 @@ def test_records_of_a_changed_row_are_taken_out_and_replaced(paper, runs, capsys
     rows = {"gru": ("model=gru", "model.cell.reset=before"), "rnn": ("model=rnn",)}
     changed = replace(paper, tables=(replace(paper.tables[0], rows=rows),))
     before = archive.read_bytes()
-    with pytest.raises(UserError, match=r"4 records of rows that the paper no longer has; .*reproduce"):
+    with pytest.raises(UserError, match=r"4 records that paper.yaml, as it is now, would not make; .*reproduce"):
         run_paper(changed, archive, [], train=False, config_dir=runs.conf)
     assert archive.read_bytes() == before
     found, _ = run_paper(changed, archive, [], config_dir=runs.conf)
-    assert "4 records of rows that the paper no longer has are taken out" in capsys.readouterr().out
+    assert "4 records that paper.yaml, as it is now, would not make are taken out" in capsys.readouterr().out
     assert len(found) == len(first)
     resets = {r.record["science"]["model"]["cell"].get("reset") for r in found if r.job.model == "gru" and r.record}
     assert resets == {"before"}
@@ -207,3 +208,47 @@ def test_the_quick_form_of_a_folder_of_ones_own_has_records_of_its_own(paper, ru
     theirs = replace(paper, folder=runs.folder / "elsewhere" / "chung2014")
     assert default_archive(theirs, True, runs.folder).parent.name.startswith("chung2014-")
     assert default_archive(theirs, False, runs.folder) == theirs.folder / "records.csv"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("key: optimizer.lr", "key: ++optimizer.lr", r"Table 0: \+\+optimizer.lr is no hyperparameter of gru"),
+        ("key: optimizer.lr, low: 0.001, high: 0.1, count: 2", "key: threads, grid: [1, 2]", "threads is no hyper"),
+        ("gru: [model=gru]", "gru: [model=gru, +model.nme=mine]", "paper.yaml: .*nme"),
+        ("model.hidden_size=3]", "model.hiden_size=3]", "paper.yaml: .*hiden_size"),
+    ],
+)
+def test_what_would_not_be_found_again_is_refused_before_anything_is_trained(paper, runs, old, new, message):
+    file = paper.folder / "paper.yaml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    with pytest.raises(UserError, match=message):
+        run_paper(load_paper(paper.folder), paper.folder / "records.csv", [], config_dir=runs.conf)
+    assert not (runs.folder / "runs").exists()
+
+
+def test_a_table_that_comes_after_a_search_is_checked_before_it(paper, runs):
+    second = replace(paper.tables[0], search=None, title="Table 1", cols={"toy2": ("dataset=toy",)}, metric="nope")
+    with pytest.raises(UserError, match=r"Table 1: metric=nope: toy2 has"):
+        run_paper(replace(paper, tables=(*paper.tables, second)), paper.folder / "a.csv", [], config_dir=runs.conf)
+    assert not (runs.folder / "runs").exists()
+
+
+def test_sizes_are_searched_and_the_best_is_reported(paper, runs):
+    search = Search("model.hidden_size", (9,), "mse", grid=(2, 3))
+    table = replace(paper.tables[0], base=("trainer.max_epochs=2",), search=search, published=())
+    found, _ = run_paper(replace(paper, tables=(table,)), paper.folder / "records.csv", [], config_dir=runs.conf)
+    assert len(table.reported(found)) == 2 * 2
+    assert table.missing(found) == {}
+
+
+def test_a_torn_run_stops_no_table(paper, runs):
+    archive = paper.folder / "records.csv"
+    found, _ = run_paper(paper, archive, [], config_dir=runs.conf)
+    archive.with_name(SERIES).unlink()
+    for result in (runs.folder / "runs").glob("*/result.json"):
+        result.write_text("{")
+        result.with_name("job.json").unlink(missing_ok=True)
+    again, _ = run_paper(paper, archive, [], train=False, config_dir=runs.conf)
+    assert len(again) == len(found)
