@@ -117,6 +117,13 @@ class PaperTable:
         """The hyperparameters that differ within a cell."""
         return (self.search.key,) if self.search else tuple(self.trials.keys) if self.trials else ()
 
+    def tried(self) -> dict[str, list[float]]:
+        """Each of these, and the values it takes."""
+        if self.search is not None:
+            return {self.search.key: self.search.values()}
+        draws = self.trials.draws() if self.trials else []
+        return {key: [draw[key] for draw in draws] for key in self.searched}
+
     @property
     def places(self) -> list[tuple[str, str]]:
         """Every (row, column)."""

@@ -126,9 +126,9 @@ def _check_plans(paper: Paper, planned: Sequence[tuple[PaperTable, Plan]]) -> No
         where, job = f"{paper.folder / 'paper.yaml'}: {table.title}", plan.job
         if job.model not in table.rows or job.dataset not in table.cols:
             raise UserError(f"{where}: a run would be called {job.model} on {job.dataset}; set no names in overrides")
-        for key in table.searched:
-            if key not in job.hparams:
-                raise UserError(f"{where}: {key} is no hyperparameter of {job.model}; give one as optimizer.lr")
+        for key, values in table.tried().items():
+            if job.hparams.get(key) not in values:
+                raise UserError(f"{where}: {key} is no hyperparameter of {job.model} that runs differ in by it alone")
         known = {"loss", *plan.task.modes}
         if plan.config["success"]["metric"] is not None or plan.config["success"]["error"] is not None:
             known.add(SEQUENCES_TO_SUCCESS)

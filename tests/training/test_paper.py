@@ -215,6 +215,7 @@ def test_the_quick_form_of_a_folder_of_ones_own_has_records_of_its_own(paper, ru
     [
         ("key: optimizer.lr", "key: ++optimizer.lr", r"Table 0: \+\+optimizer.lr is no hyperparameter of gru"),
         ("key: optimizer.lr, low: 0.001, high: 0.1, count: 2", "key: threads, grid: [1, 2]", "threads is no hyper"),
+        ("key: optimizer.lr, low: 0.001, high: 0.1, count: 2", "key: seed, grid: [4, 5]", "seed is no hyper"),
         ("gru: [model=gru]", "gru: [model=gru, +model.nme=mine]", "paper.yaml: .*nme"),
         ("model.hidden_size=3]", "model.hiden_size=3]", "paper.yaml: .*hiden_size"),
     ],
