@@ -269,7 +269,9 @@ def _runs(paper: Paper, runs: Sequence[Run]) -> str:
     engines = ", ".join(sorted({record["engine"] for record in records}))
     hardware = "; ".join(sorted({record["hardware"] for record in records if "hardware" in record}))
     data = sorted({f"`{file}` sha256 {sha[:12]}…" for record in records for file, sha in record["data_sha256"].items()})
+    small = list(dict.fromkeys(word for table in paper.tables for word in table.last))
     lines = [
+        f"The quick form, whose numbers say nothing of the paper: `{' '.join(small)}` and fewer runs." if small else "",
         f"{len(records)} of {total} runs recorded, {hours:.2f} hours in all"
         + (f"; engine: {engines}" if engines else "")
         + (f"; on {hardware}." if hardware else "."),

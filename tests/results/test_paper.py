@@ -221,3 +221,9 @@ def test_trials_are_one_row_with_a_test_over_the_best(tmp_path, make):
     assert "| lstm | **0.5005 ± 0.0064 (2/2)**" in text
     assert "| tanh is worse than lstm on adding | 0.4000 ± 0.0030 | 3.1e-06 | Welch t | supported |" in text
     assert "40 of 40 runs" in text
+
+
+def test_the_page_of_a_quick_form_says_so(paper):
+    said = "The quick form, whose numbers say nothing of the paper: `trainer.max_epochs=1` and fewer runs."
+    assert said in generated(paper.shortened(), [])
+    assert "quick form" not in generated(paper, [])
