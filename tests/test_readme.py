@@ -69,7 +69,11 @@ def test_the_commands_and_then_the_python_run_in_their_order(folder, capsys):
     said = {line: run(line, capsys) for line in FREE}
     assert len(said) >= 8
     assert any("tabular" in text for text in said.values())
-    assert set(FILES) == {"my_module.py", "my_conf/model/mycell.yaml"}
+    assert set(FILES) == {"my_module.py", "my_conf/model/mycell.yaml", "my_paper/paper.yaml"}
+    page = (folder / "my_paper" / "README.md").read_text()
+    assert "10 of 10 runs recorded" in page
+    assert "| gru is better than tanh on adding10 (section 4) |" in page
+    assert main(["reproduce", "my_paper", "--check"]) == 0
     assert any("the contract holds" in text for text in said.values())
     assert any(re.search(r"mycell.*\(1/1\)", text) for line, text in said.items() if "model=mycell" in line)
     assert any("4 jobs: 4 finished" in text for text in said.values())

@@ -188,7 +188,7 @@ class PaperTable:
             if run.job.seed not in self.search.seeds or value not in self.search.values() or run.record is None:
                 continue
             metric = run.metric("valid", self.search.metric)
-            worst = math.inf if run.record["metric_modes"][self.search.metric] == "min" else -math.inf
+            worst = math.inf if run.record["metric_modes"].get(self.search.metric, "min") == "min" else -math.inf
             cell = sums.setdefault((run.job.model, run.job.dataset), {})
             cell.setdefault(value, []).append(worst if metric is None else metric)
         return {
@@ -200,7 +200,7 @@ class PaperTable:
         """The value taken for each (row, col) whose search is complete."""
         if self.search is None:
             return {}
-        modes = {r.record["metric_modes"][self.search.metric] for r in self.own(runs) if r.record}
+        modes = {r.record["metric_modes"].get(self.search.metric) for r in self.own(runs) if r.record}
         best = max if modes == {"max"} else min
         return {
             cell: best(means, key=means.__getitem__)

@@ -125,8 +125,8 @@ def _validate_numbers(record: Mapping[str, Any]) -> None:
         for metric, value in values.items():
             if not isinstance(value, (*_NUMBER, _NONE)) or isinstance(value, bool):
                 raise ValueError(f"record: metrics.{split}.{metric}={value!r} must be a number or null")
-            if metric != "loss" and metric not in record["metric_modes"]:
-                raise ValueError(f"record: metric_modes.{metric} is missing")
+    if record["primary_metric"] not in record["metric_modes"]:
+        raise ValueError(f"record: metric_modes.{record['primary_metric']} is missing")
     for metric, mode in record["metric_modes"].items():
         if mode not in ("min", "max"):
             raise ValueError(f"record: metric_modes.{metric}={mode!r} must be 'min' or 'max'")
