@@ -1,8 +1,9 @@
 """Which architecture wins where, at which cost: mean ranks over the data sets of all papers.
 
-Models are ranked within a *block*, one column of one paper's table, by their mean test value. Whether ranks differ at
-all is Friedman's test; two models differ where their mean ranks are further apart than Nemenyi's critical difference
-(Demsar 2006, Journal of Machine Learning Research 7).
+Models are ranked within a *block*, one column of one paper's table, by their mean test value. Columns of one table on
+the same files, as forecasts of several horizons, are no data sets of their own: together they give one rank. Whether
+ranks differ at all is Friedman's test; two models differ where their mean ranks are further apart than Nemenyi's
+critical difference (Demsar 2006, Journal of Machine Learning Research 7).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from statistics import fmean
 from typing import Any
 
 from rnnbench.records.paper import ARCHIVE, Paper
+from rnnbench.records.record import Run
 from rnnbench.records.series import read_runs
 from rnnbench.results.compare import CORE, appearances, log_ticks
 from rnnbench.results.formats import NOTHING, interval_text, markdown_rows
@@ -38,21 +40,53 @@ class Block:
         col: the column.
         metric: what is compared, on test.
         cells: row to its cell, with all runs finished.
+        table: its heading.
+        data: sha256 of its files; none of what is generated.
     """
 
     paper: str
     col: str
     metric: str
     cells: dict[str, Cell]
+    table: str = ""
+    data: frozenset[str] = frozenset()
 
     def ranks(self, rows: Sequence[str]) -> list[float]:
         """The rank of each of ``rows`` by its mean, 1 the best; equal means share the mean of their ranks."""
         values = [_mean(self.cells[row]) * (1 if self.cells[row].mode == "min" else -1) for row in rows]
-        return [1 + sum(other < value for other in values) + (values.count(value) - 1) / 2 for value in values]
+        return _ranks_of(values)
 
     def seconds(self, row: str) -> float:
         """Mean seconds of a run."""
         return self.cells[row].costs.get("seconds") or math.nan
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The blocks of one table on the same files."""
+
+    blocks: tuple[Block, ...]
+
+    @property
+    def paper(self) -> str:
+        """The name of its paper."""
+        return self.blocks[0].paper
+
+    def means(self) -> list[float]:
+        """Mean rank of each model of ``CORE``."""
+        return [fmean(ranks) for ranks in zip(*(block.ranks(CORE) for block in self.blocks))]
+
+    def ranks(self) -> list[float]:
+        """The rank of each model of ``CORE`` by its mean rank."""
+        return _ranks_of(self.means())
+
+    def cost(self, row: str) -> float:
+        """Seconds of a run by those of the LSTM, the geometric mean over the blocks."""
+        return math.exp(fmean(math.log(block.seconds(row) / block.seconds("lstm")) for block in self.blocks))
+
+
+def _ranks_of(values: Sequence[float]) -> list[float]:
+    return [1 + sum(other < value for other in values) + (list(values).count(value) - 1) / 2 for value in values]
 
 
 def blocks(papers: Sequence[Paper]) -> list[Block]:
@@ -68,26 +102,34 @@ def blocks(papers: Sequence[Paper]) -> list[Block]:
                 cells = {row: result.cells[row, col] for row in table.rows if (row, col) in result.cells}
                 cells = {row: cell for row, cell in cells.items() if cell.sound and cell.interval}
                 if len(cells) > 1:
-                    found.append(Block(paper.name, col, table.metric, cells))
+                    found.append(Block(paper.name, col, table.metric, cells, table.title, _files(runs, col)))
     return found
 
 
-def ranked(found: Sequence[Block]) -> list[Block]:
-    """The blocks that have every model of ``CORE``; without one of them there is no ranking."""
-    return [block for block in found if all(row in block.cells for row in CORE)]
+def _files(runs: Sequence[Run], col: str) -> frozenset[str]:
+    records = [run.record for run in runs if run.record and run.job.dataset == col]
+    return frozenset(sha for record in records for sha in record["data_sha256"].values())
+
+
+def ranked(found: Sequence[Block]) -> list[DataSet]:
+    """The blocks that have every model of ``CORE``, by data set; without one of them there is no ranking."""
+    groups: dict[tuple[str, str, str | frozenset[str]], list[Block]] = {}
+    for block in found:
+        if all(row in block.cells for row in CORE):
+            groups.setdefault((block.paper, block.table, block.data or block.col), []).append(block)
+    return [DataSet(tuple(group)) for group in groups.values()]
 
 
 def mean_ranks(found: Sequence[Block]) -> dict[str, float]:
-    """Each model of ``CORE`` to its mean rank over the ranked blocks."""
-    ranks = [block.ranks(CORE) for block in ranked(found)]
-    return {row: fmean(column) for row, column in zip(CORE, zip(*ranks))}
+    """Each model of ``CORE`` to its mean rank over the ranked data sets."""
+    return {row: fmean(column) for row, column in zip(CORE, zip(*(one.ranks() for one in ranked(found))))}
 
 
 def friedman_p(found: Sequence[Block]) -> float | None:
-    """P value of equal ranks; None for too few blocks."""
+    """P value of equal ranks; None for too few data sets."""
     from scipy.stats import friedmanchisquare
 
-    values = [[_mean(b.cells[row]) * (1 if b.cells[row].mode == "min" else -1) for row in CORE] for b in ranked(found)]
+    values = [one.means() for one in ranked(found)]
     return float(friedmanchisquare(*zip(*values)).pvalue) if len(values) >= LEAST else None
 
 
@@ -142,10 +184,12 @@ def _ranks(found: Sequence[Block]) -> str:
     means, count, p = mean_ranks(found), len(ranked(found)), friedman_p(found)
     lines = [["model", "mean rank", "times first", "seconds / those of the LSTM"]]
     for row in sorted(means, key=means.__getitem__):
-        first = sum(block.ranks(CORE)[CORE.index(row)] == 1 for block in ranked(found))
+        first = sum(one.ranks()[CORE.index(row)] == 1 for one in ranked(found))
         lines.append([row, f"{means[row]:.2f}", f"{first} of {count}", _factor_text(relative_cost(found, row))])
     difference = critical_difference(len(CORE), count)
-    text = f"Over {count} data sets; ranks further apart than {difference:.2f} differ at 5 % (Nemenyi)"
+    text = (
+        f"Over {count} data sets{_together(found)}; ranks further apart than {difference:.2f} differ at 5 % (Nemenyi)"
+    )
     text += f"; Friedman p = {p:.2g}{_without_a_paper(found)}." if p is not None else "."
     costs = (
         "Seconds: geometric mean with its 95 % t interval, at the sizes of the tables. Runs stood beside other work of "
@@ -154,17 +198,23 @@ def _ranks(found: Sequence[Block]) -> str:
     return f"{markdown_rows(lines)}\n\n{text} {costs}"
 
 
+def _together(found: Sequence[Block]) -> str:
+    """Which columns count as one."""
+    texts = [f"{', '.join(b.col for b in one.blocks)} of {one.paper}" for one in ranked(found) if len(one.blocks) > 1]
+    return f" ({'; '.join(texts)} are one, by their mean ranks)" if texts else ""
+
+
 def _without_a_paper(found: Sequence[Block]) -> str:
     """P values when one paper's data sets are left out, which may be alike."""
-    names = dict.fromkeys(block.paper for block in ranked(found))
+    names = dict.fromkeys(one.paper for one in ranked(found))
     left = {name: friedman_p([block for block in found if block.paper != name]) for name in names}
     texts = [f"{p:.2g} without {name}" for name, p in left.items() if p is not None]
     return f" ({', '.join(texts)})" if texts else ""
 
 
 def relative_cost(found: Sequence[Block], row: str) -> Interval:
-    """Seconds of a run by those of the LSTM: geometric mean over the ranked blocks and its 95 % t interval."""
-    return as_factor(mean_interval([math.log(b.seconds(row) / b.seconds("lstm")) for b in ranked(found)]))
+    """Seconds of a run by those of the LSTM: geometric mean over the ranked data sets and its 95 % t interval."""
+    return as_factor(mean_interval([math.log(one.cost(row)) for one in ranked(found)]))
 
 
 def _factor_text(factor: Interval) -> str:
@@ -173,18 +223,18 @@ def _factor_text(factor: Interval) -> str:
 
 
 def _sum(found: Sequence[Block]) -> str:
-    shown = [[b.paper, b.col, b.ranks(CORE), [b.seconds(row) for row in CORE]] for b in ranked(found)]
+    shown = [[one.paper, [b.col for b in one.blocks], one.ranks(), *map(one.cost, CORE)] for one in ranked(found)]
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
 
 
 def _draw(found: Sequence[Block], path: Path) -> None:
-    """Every block's rank as a small point, the mean as a large one, over the cost relative to the LSTM."""
+    """Every data set's rank as a small point, the mean as a large one, over the cost relative to the LSTM."""
     figure: Any = canvas(6.4, 4.0)
     axis = figure.subplots()
     looks = appearances(CORE)
     for row in CORE:
-        xs = [block.seconds(row) / block.seconds("lstm") for block in ranked(found)]
-        ys = [block.ranks(CORE)[CORE.index(row)] for block in ranked(found)]
+        xs = [one.cost(row) for one in ranked(found)]
+        ys = [one.ranks()[CORE.index(row)] for one in ranked(found)]
         axis.scatter(xs, ys, s=18, alpha=0.5, color=looks[row][0])
         axis.scatter([relative_cost(found, row).mean], [fmean(ys)], s=120, color=looks[row][0], label=row)
     log_ticks(axis)

@@ -9,6 +9,7 @@ from scipy import stats
 
 from rnnbench.records.archive import write_archive
 from rnnbench.records.paper import load_paper
+from rnnbench.results.compare import CORE as ORDER
 from rnnbench.results.ranks import (
     blocks,
     critical_difference,
@@ -48,11 +49,29 @@ def papers(tmp_path, make):
 
 def test_mean_ranks_and_friedman_are_those_of_scipy(papers):
     found = blocks(papers)
-    assert [block.col for block in ranked(found)] == list(VALUES)
+    assert [one.blocks[0].col for one in ranked(found)] == list(VALUES)
     ranks = [stats.rankdata(values) for values in VALUES.values()]
     assert mean_ranks(found) == pytest.approx({row: sum(r[i] for r in ranks) / 4 for i, row in enumerate(CORE)})
     assert friedman_p(found) == pytest.approx(stats.friedmanchisquare(*zip(*VALUES.values())).pvalue)
     assert friedman_p(found[:2]) is None
+
+
+def test_columns_on_the_same_files_are_one_data_set(papers):
+    found = blocks(papers)
+    file = frozenset({"abc"})
+    found = [replace(block, data=file) if block.col in "bcd" else block for block in found]
+    ranks = {col: stats.rankdata(values) for col, values in VALUES.items()}
+    means = sum(ranks[col] for col in "bcd") / 3
+    at = [CORE.index(row) for row in ORDER]
+    assert [one.means() for one in ranked(found)] == [list(ranks["a"][at]), pytest.approx(list(means[at]))]
+    assert len(ranked([replace(block, table=block.col) for block in found])) == 4
+    both = [ranks["a"], stats.rankdata(means)]
+    assert mean_ranks(found) == pytest.approx({row: (both[0][i] + both[1][i]) / 2 for i, row in enumerate(CORE)})
+    other = [replace(block, paper="q", data=frozenset()) for block in found[:1]]
+    text = section([*found, *other])
+    assert "Over 3 data sets (b, c, d of p are one, by their mean ranks)" in text
+    values = [ranks["a"], means, ranks["a"]]
+    assert friedman_p([*found, *other]) == pytest.approx(stats.friedmanchisquare(*zip(*values)).pvalue)
 
 
 @pytest.mark.parametrize(("models", "q"), [(2, 1.960), (3, 2.343), (4, 2.569), (10, 3.164)])
