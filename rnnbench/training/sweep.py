@@ -148,7 +148,11 @@ def run_sweep(composer: Composer, master: DictConfig, jobs: Sequence[Sequence[st
         hydra_context=context, task_function=partial(sweep_job, progress=progress), config=master
     )
     with _STOP.listening(tell=progress.stop_file):
-        launcher.launch([list(jobs[i]) for i in todo], initial_job_idx=0)
+        try:
+            launcher.launch([list(jobs[i]) for i in todo], initial_job_idx=0)
+        except Exception:
+            _STOP.check()  # Ctrl-C kills a worker that is just starting, and joblib says only that it died
+            raise
         _STOP.check()
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 
 from rnnbench.records.identity import flatten
 from rnnbench.records.load import load_runs
@@ -247,3 +248,15 @@ def test_line_of_a_job(tmp_path):
     directories[2].mkdir()
     (directories[2] / "attempts.json").write_text("{}")  # another worker's, half done: 1.5 jobs in a minute
     assert progress.line(job, "finished", record).endswith("1 min 00 s left")
+
+
+def test_a_worker_that_ctrl_c_killed_while_it_started_is_an_interruption(command, monkeypatch, capsys):
+    def launch(self, jobs, initial_job_idx):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise RuntimeError("a task has failed to un-serialize")
+
+    monkeypatch.setattr(BasicLauncher, "launch", launch)
+    assert command(*SWEEP) == 130
+    out = capsys.readouterr().out
+    assert "interrupted: 4 of 4 jobs are left" in out
+    assert "un-serialize" not in out
