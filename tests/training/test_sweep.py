@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.plugins import Plugins
 
 from rnnbench.records.identity import flatten
 from rnnbench.records.load import load_runs
@@ -251,11 +251,12 @@ def test_line_of_a_job(tmp_path):
 
 
 def test_a_worker_that_ctrl_c_killed_while_it_started_is_an_interruption(command, monkeypatch, capsys):
-    def launch(self, jobs, initial_job_idx):
-        os.kill(os.getpid(), signal.SIGINT)
-        raise RuntimeError("a task has failed to un-serialize")
+    class Broken:
+        def launch(self, jobs, initial_job_idx):
+            os.kill(os.getpid(), signal.SIGINT)
+            raise RuntimeError("a task has failed to un-serialize")
 
-    monkeypatch.setattr(BasicLauncher, "launch", launch)
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda *args, **kwargs: Broken())
     assert command(*SWEEP) == 130
     out = capsys.readouterr().out
     assert "interrupted: 4 of 4 jobs are left" in out
