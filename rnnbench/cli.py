@@ -14,7 +14,6 @@ from rnnbench.errors import UserError
 from rnnbench.parsers import build_parser, lr_find_parser, search_parser
 
 if TYPE_CHECKING:
-    from rnnbench.records.paper import Paper
     from rnnbench.training.command import Outcome
 
 COMPLETION = """\
@@ -245,6 +244,7 @@ def _reproduce(args: argparse.Namespace) -> int:
     from rnnbench.results.pictures import draw_pictures
     from rnnbench.results.summary import conclude
     from rnnbench.training.compose import packaged
+    from rnnbench.training.paper import check_declared, default_archive, run_paper
 
     own = Path(args.paper).parent if Path(args.paper).name == "paper.yaml" else Path(args.paper)
     called = shlex.join([args.paper, *(["--config-dir", str(args.config_dir)] if args.config_dir else [])])
@@ -253,10 +253,8 @@ def _reproduce(args: argparse.Namespace) -> int:
         if args.only:
             raise UserError("--only: --check looks at the whole page; leave one of them out")
         check_table(paper)
-        _check_declared(paper, args.config_dir)
+        check_declared(paper, args.config_dir)
         return 0
-    from rnnbench.training.paper import default_archive, run_paper
-
     paper = paper.shortened() if args.quick else paper
     archive = default_archive(paper, args.quick, runs_dir())
     check_marks(paper, archive.with_name("README.md"))
@@ -282,18 +280,6 @@ def _reproduce(args: argparse.Namespace) -> int:
     return outcome.code or code
 
 
-def _check_declared(paper: Paper, config_dir: Path | None) -> None:
-    """Raise where ``paper.yaml`` is no longer what the records are of."""
-    from rnnbench.records.paper import ARCHIVE
-    from rnnbench.training.paper import outdated
-
-    if old := outdated(paper, paper.folder / ARCHIVE, config_dir):
-        raise UserError(
-            f"{paper.folder / ARCHIVE}: {len(old)} records are of rows that paper.yaml declares otherwise; "
-            f"`rnnbench reproduce {paper.called}` runs what it declares now"
-        )
-
-
 def _papers(args: argparse.Namespace) -> int:
     from rnnbench.records.paper import load_papers
     from rnnbench.results.papers import check_pages, listing, summaries, write_pages
@@ -306,9 +292,11 @@ def _papers(args: argparse.Namespace) -> int:
             raise UserError("--write: the pages of an installed rnnbench stay as they are; use a checkout")
         write_pages(papers, folder)
     if args.check:
+        from rnnbench.training.paper import check_declared
+
         check_pages(papers, folder)
         for paper in papers:
-            _check_declared(paper, None)
+            check_declared(paper)
     print(listing(summaries(papers)))
     return 0
 

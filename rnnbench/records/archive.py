@@ -63,8 +63,8 @@ def read_archive(path: str | os.PathLike[str]) -> list[Run]:
 
 def _place(column: str) -> tuple[int, str]:
     """Columns stand as the keys of a record do, those of one key by name: whatever was written before."""
-    key = "metrics" if "/" in column else column.partition(".")[0]
-    return list(Record.__annotations__).index(key), column
+    keys, key = list(Record.__annotations__), column.partition(".")[0]
+    return keys.index(key if key in keys else "metrics"), column
 
 
 def _flat(record: Mapping[str, Any]) -> dict[str, str]:

@@ -103,7 +103,7 @@ def check_table(paper: Paper) -> None:
     for picture in check_pictures(paper, runs):
         raise UserError(f"{picture}: is damaged, or not drawn from {ARCHIVE}; {again}")
     shown = {run.job.identity for table in paper.tables for run in table.reported(runs)}
-    for identity in read_series(paper.folder / SERIES).keys() - shown:
+    for identity in sorted(read_series(paper.folder / SERIES).keys() - shown):
         raise UserError(f"{paper.folder / SERIES}: identity {identity} is not on the page; {again}")
 
 

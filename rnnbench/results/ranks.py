@@ -53,8 +53,7 @@ class Block:
 
     def ranks(self, rows: Sequence[str]) -> list[float]:
         """The rank of each of ``rows`` by its mean, 1 the best; equal means share the mean of their ranks."""
-        values = [_mean(self.cells[row]) * (1 if self.cells[row].mode == "min" else -1) for row in rows]
-        return _ranks_of(values)
+        return _ranks_of([_mean(self.cells[row]) * (1 if self.cells[row].mode == "min" else -1) for row in rows])
 
     def seconds(self, row: str) -> float:
         """Mean seconds of a run."""
@@ -86,7 +85,9 @@ class DataSet:
 
 
 def _ranks_of(values: Sequence[float]) -> list[float]:
-    return [1 + sum(other < value for other in values) + (list(values).count(value) - 1) / 2 for value in values]
+    from scipy.stats import rankdata
+
+    return rankdata(values).tolist()
 
 
 def blocks(papers: Sequence[Paper]) -> list[Block]:

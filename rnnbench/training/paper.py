@@ -143,11 +143,28 @@ def _check_plans(paper: Paper, planned: Sequence[tuple[PaperTable, Plan]]) -> No
 
 def _take_out(paper: Paper, kept: list[Run], outdated: int, archive: Path, train: bool) -> None:
     """Leave ``kept`` in the archive; where nothing is to be run, say what is outdated instead."""
-    what = f"{archive}: {outdated} records that paper.yaml, as it is now, would not make"
     if not train:
-        raise UserError(f"{what}; `rnnbench reproduce {paper.called}` takes them out and runs what is declared now")
-    print(f"{what} are taken out")
+        raise _would_not_make(paper, archive, outdated)
+    print(f"{archive}: {outdated} records that paper.yaml, as it is now, would not make are taken out")
     _write(paper, kept, archive)
+
+
+def _would_not_make(paper: Paper, archive: Path, count: int) -> UserError:
+    return UserError(
+        f"{archive}: {count} records that paper.yaml, as it is now, would not make; "
+        f"`rnnbench reproduce {paper.called}` takes them out and runs what is declared now"
+    )
+
+
+def check_declared(paper: Paper, config_dir: Path | None = None) -> None:
+    """Compare the committed records with the declaration.
+
+    Raises:
+        UserError: it was changed, and not run since.
+    """
+    archive = paper.folder / ARCHIVE
+    if old := outdated(paper, archive, config_dir):
+        raise _would_not_make(paper, archive, len(old))
 
 
 def current(paper: Paper, records: Sequence[Run], planned: Sequence[tuple[PaperTable, Plan]]) -> list[Run]:

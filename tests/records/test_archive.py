@@ -82,3 +82,14 @@ def test_a_metric_that_is_no_number_is_named(make, tmp_path, value):
     path.write_text(path.read_text().replace("0.125", value.replace('"', "") if value == '"low"' else value))
     with pytest.raises(UserError, match=r"line 2: record: metrics\.\w+\.\w+=.* must be a number or null"):
         read_archive(path)
+
+
+def test_columns_stand_as_the_keys_of_a_record_do(make, tmp_path):
+    path = tmp_path / "records.csv"
+    write_archive([make.run(data_sha256={"folder/a.txt": "0123"}, status="finished")], path)
+    columns = path.read_text().splitlines()[0].split(",")
+    assert columns.index("versions.cell") < columns.index("data_sha256.folder/a.txt") < columns.index("engine")
+    assert columns.index("selection.step") < columns.index("test/loss") < columns.index("metric_modes.mse")
+    again = tmp_path / "again.csv"
+    write_archive(read_archive(path), again)
+    assert again.read_text() == path.read_text()
