@@ -239,7 +239,9 @@ def _bench(args: argparse.Namespace) -> int:
 
 
 def _reproduce(args: argparse.Namespace) -> int:
+    from rnnbench.records.files import alone
     from rnnbench.records.paper import load_paper
+    from rnnbench.records.series import read_runs
     from rnnbench.results.paper import check_marks, check_table, write_digest, write_table
     from rnnbench.results.pictures import draw_pictures
     from rnnbench.results.summary import conclude
@@ -260,20 +262,20 @@ def _reproduce(args: argparse.Namespace) -> int:
     check_marks(paper, archive.with_name("README.md"))
     outcome = None
     if args.estimate:
-        from rnnbench.records.series import read_runs
         from rnnbench.training.estimate import estimate
 
         estimate(paper.only(args.only), archive, args.config_dir)
-        runs = read_runs(archive)
     else:
         launcher = ["replicas=auto"]
         if args.workers > 1:
             launcher += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={args.workers}"]
-        runs, outcome = run_paper(paper, archive, launcher, not args.table_only, args.config_dir, args.only)
-    print(write_table(paper, runs, archive.with_name("README.md")))
-    draw_pictures(paper, runs, archive.parent)
-    if archive.parent == paper.folder:
-        write_digest(paper, runs)
+        _, outcome = run_paper(paper, archive, launcher, not args.table_only, args.config_dir, args.only)
+    with alone(archive):
+        runs = read_runs(archive)
+        print(write_table(paper, runs, archive.with_name("README.md")))
+        draw_pictures(paper, runs, archive.parent)
+        if archive.parent == paper.folder:
+            write_digest(paper, runs)
     if outcome is None or outcome.sweep is None:
         return outcome.code if outcome else 0
     code = conclude(outcome.sweep, outcome.stopped, table=False)

@@ -7,8 +7,10 @@ import csv
 import io
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+from filelock import FileLock
 
 from rnnbench.errors import UserError
 
@@ -38,6 +40,17 @@ def write_whole(path: Path, content: str | bytes) -> None:
         with contextlib.suppress(OSError):  # some network file systems know no such call; the file is written
             os.fsync(folder)
         os.close(folder)
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other processes that ask for ``path`` waiting: what is read here and written again loses nothing of theirs.
+
+    A hidden file beside it is locked and stays; the kernel lets go when the process dies.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.stem}.lock")):
+        yield
 
 
 def read_text(path: Path) -> str:

@@ -47,6 +47,8 @@ class Search:
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             return f"seeds={list(self.seeds)}: name each seed once, and at least one"
         if self.grid:
+            if self.count or not math.isnan(self.low) or not math.isnan(self.high):
+                return "give a grid, or low, high and count, not both"
             twice = len(set(self.grid)) < len(self.grid)
             return f"grid={list(self.grid)}: name each value once" if twice else None
         if not 0 < self.low <= self.high or self.count < 1:

@@ -33,9 +33,7 @@ def write_table(paper: Paper, runs: Sequence[Run], page: Path) -> str:
         UserError: the page does not have the marks once each.
     """
     text = generated(paper, runs)
-    parts = f"# {paper.title}\n\n{paper.reference}\n\n", "", "\n"
-    if page.exists():
-        parts = _parts(page, BEGIN, END)
+    parts = _parts(page, BEGIN, END) if page.exists() else ("", "", "\n")
     write_whole(page, f"{parts[0]}{BEGIN}\n\n{text}\n{END}{parts[2]}")
     return text
 
@@ -155,8 +153,8 @@ def _begun(reported: Sequence[Run]) -> set[str]:
 
 
 def generated(paper: Paper, runs: Sequence[Run]) -> str:
-    """Every table with its claims, search and what is missing; then pictures, what was run, and the notes."""
-    parts = []
+    """The paper's name, every table with its claims, search and what is missing; pictures, what was run, the notes."""
+    parts = [f"# {paper.title}\n\n{paper.reference}\n"]
     for table in paper.tables:
         parts += _table(table, runs, paper.folder)
     for picture, text in drawn(paper, runs).items():
@@ -266,13 +264,15 @@ def _runs(paper: Paper, runs: Sequence[Run]) -> str:
     records = [run.record for run in runs if run.record]
     hours = sum(record["seconds"] for record in records) / 3600
     total = sum(table.runs_per_cell() * len(table.places) for table in paper.tables)
+    made = total - sum(sum(table.missing(runs).values()) for table in paper.tables)
     engines = ", ".join(sorted({record["engine"] for record in records}))
     hardware = "; ".join(sorted({record["hardware"] for record in records if "hardware" in record}))
     data = sorted({f"`{file}` sha256 {sha[:12]}…" for record in records for file, sha in record["data_sha256"].items()})
     small = list(dict.fromkeys(word for table in paper.tables for word in table.last))
     lines = [
         f"The quick form, whose numbers say nothing of the paper: `{' '.join(small)}` and fewer runs." if small else "",
-        f"{len(records)} of {total} runs recorded, {hours:.2f} hours in all"
+        f"{made} of {total} runs recorded, {hours:.2f} hours in all"
+        + (f" with {len(records) - made} of seeds or values not declared any more" if len(records) > made else "")
         + (f"; engine: {engines}" if engines else "")
         + (f"; on {hardware}." if hardware else "."),
         f"Data: {'; '.join(data)}." if data else "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from rnnbench.errors import UserError
 from rnnbench.records.archive import write_archive
+from rnnbench.records.files import alone
 from rnnbench.records.identity import identity
 from rnnbench.records.load import load_run
 from rnnbench.records.paper import ARCHIVE, Paper
@@ -86,8 +87,8 @@ def run_paper(
         planned = [(table, plan) for (table, _), plan in zip(jobs, plans)]
         _check_plans(paper, planned)
         kept = current(paper, records, planned)
-        if len(kept) < len(records):
-            _take_out(paper, kept, len(records) - len(kept), archive, train)
+        if old := {run.job.identity for run in records} - {run.job.identity for run in kept}:
+            _take_out(paper, old, archive, train)
         archived = {recipe(r.record["science"]) for r in kept if r.record}
         missing = [i for i, plan in enumerate(plans) if recipe(plan.science) not in archived]
         if missing and train:
@@ -141,12 +142,13 @@ def _check_plans(paper: Paper, planned: Sequence[tuple[PaperTable, Plan]]) -> No
                     raise UserError(f"{where}: {key}={name}: {job.dataset} has {', '.join(sorted(known))}")
 
 
-def _take_out(paper: Paper, kept: list[Run], outdated: int, archive: Path, train: bool) -> None:
-    """Leave ``kept`` in the archive; where nothing is to be run, say what is outdated instead."""
+def _take_out(paper: Paper, old: Collection[str], archive: Path, train: bool) -> None:
+    """Take the identities ``old`` out of the archive; where nothing is to be run, say that they are outdated."""
     if not train:
-        raise _would_not_make(paper, archive, outdated)
-    print(f"{archive}: {outdated} records that paper.yaml, as it is now, would not make are taken out")
-    _write(paper, kept, archive)
+        raise _would_not_make(paper, archive, len(old))
+    print(f"{archive}: {len(old)} records that paper.yaml, as it is now, would not make are taken out")
+    with alone(archive):
+        _write(paper, [run for run in read_runs(archive) if run.job.identity not in old], archive)
 
 
 def _would_not_make(paper: Paper, archive: Path, count: int) -> UserError:
@@ -208,26 +210,27 @@ def outdated(paper: Paper, archive: Path, config_dir: Path | None = None) -> lis
 def _collect(paper: Paper, plans: Sequence[Plan], archive: Path) -> None:
     """Add the runs of ``plans`` that have ended to the archive, as it is now: others may have written to it."""
     new = {plan.path: run for plan in plans if (run := _ended(plan.path)) is not None}
-    records = read_runs(archive)
-    known = {run.job.identity for run in records}
-    added = [run for run in new.values() if run.job.identity not in known]
-    if added:
-        _write(paper, [*records, *added], archive)
+    with alone(archive):
+        records = read_runs(archive)
+        known = {run.job.identity for run in records}
+        added = [run for run in new.values() if run.job.identity not in known]
+        if added:
+            _write(paper, [*records, *added], archive)
 
 
 def _find_curves(paper: Paper, plans: Sequence[Plan], archive: Path) -> None:
     """Take curves that ``series.csv`` has lost from the run directories, where these are still there."""
-    records = read_runs(archive)
     paths = {plan.job.identity: plan.path for plan in plans}
-    shown = {run.job.identity for table in paper.tables for run in table.reported(records)}
-    found = {}
-    for run in records:
-        if run.record and not run.record["series"] and run.job.identity in shown & paths.keys():
-            ended = _ended(paths[run.job.identity])
-            if ended and ended.record and ended.record["series"].get("step"):
-                found[run.job.identity] = replace(run, record={**run.record, "series": ended.record["series"]})
-    if found:
-        _write(paper, [found.get(run.job.identity, run) for run in records], archive)
+    with alone(archive):
+        records, found = read_runs(archive), {}
+        shown = {run.job.identity for table in paper.tables for run in table.reported(records)}
+        for run in records:
+            if run.record and not run.record["series"] and run.job.identity in shown & paths.keys():
+                ended = _ended(paths[run.job.identity])
+                if ended and ended.record and ended.record["series"].get("step"):
+                    found[run.job.identity] = replace(run, record={**run.record, "series": ended.record["series"]})
+        if found:
+            _write(paper, [found.get(run.job.identity, run) for run in records], archive)
 
 
 def _ended(path: Path) -> Run | None:

@@ -1,12 +1,14 @@
 """Files that are whole or as they were; CSV files whose damage is named."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
 from rnnbench.errors import UserError
 from rnnbench.records import files
-from rnnbench.records.files import read_rows, read_text, write_rows, write_whole
+from rnnbench.records.files import alone, read_rows, read_text, write_rows, write_whole
 
 
 def test_a_file_that_cannot_be_written_is_as_it_was_and_is_named(tmp_path, monkeypatch):
@@ -69,3 +71,25 @@ def test_a_page_in_another_encoding_is_named(tmp_path):
     path.write_bytes("é".encode("latin-1"))
     with pytest.raises(UserError, match=r"README\.md: .*save it as UTF-8"):
         read_text(path)
+
+
+ADD = """
+import sys, time
+from pathlib import Path
+from rnnbench.records.files import alone, write_whole
+path = Path(sys.argv[1])
+for i in range(20):
+    with alone(path):
+        text = path.read_text() if path.exists() else ""
+        time.sleep(0.005)
+        write_whole(path, text + f"{sys.argv[2]}{i}\\n")
+"""
+
+
+def test_what_several_processes_add_to_a_file_at_once_all_stays(tmp_path):
+    path = tmp_path / "new" / "a.csv"
+    adding = [subprocess.Popen([sys.executable, "-c", ADD, str(path), name]) for name in "xyz"]
+    assert [process.wait(timeout=120) for process in adding] == [0, 0, 0]
+    assert sorted(path.read_text().split()) == sorted(f"{name}{i}" for name in "xyz" for i in range(20))
+    with alone(path):
+        assert path.exists()

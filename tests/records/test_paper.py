@@ -11,6 +11,7 @@ from rnnbench.records.published import Published
 
 declared = runpy.run_path(str(Path(__file__).with_name("test_paper_table.py")))
 DECLARED, write = declared["DECLARED"], declared["write"]
+GRID = {"key": "optimizer.lr", "seeds": [9], "metric": "mse"}
 SECOND = {"table": "Table 2", "cols": {"copy": ["dataset=copy_memory"]}, "search": None, "metric": "nll"}
 
 
@@ -52,8 +53,9 @@ TRIALS = {"keys": {"optimizer.lr": {"low": 1e-4, "high": 1e-1}}, "count": 20, "s
         ({"search": {**DECLARED["search"], "count": -1}}, "search: low=0.0001, high=0.1, count=-1: give a grid, or"),
         ({"search": {**DECLARED["search"], "low": 1}}, "search: low=1, high=0.1"),
         ({"search": {**DECLARED["search"], "seeds": []}}, r"search: seeds=\[\]: name each seed once, and at least one"),
-        ({"search": {**DECLARED["search"], "grid": [0.1, 0.1]}}, r"search: grid=\[0.1, 0.1\]: name each value once"),
-        ({"search": {**DECLARED["search"], "grid": ["best"]}}, r"search: grid\[0\]='best' is not a number"),
+        ({"search": {**DECLARED["search"], "grid": [0.1]}}, "search: give a grid, or low, high and count, not both"),
+        ({"search": {**GRID, "grid": [0.1, 0.1]}}, r"search: grid=\[0.1, 0.1\]: name each value once"),
+        ({"search": {**GRID, "grid": ["best"]}}, r"search: grid\[0\]='best' is not a number"),
         ({"trials": TRIALS}, "give search or trials, not both"),
         ({"search": None, "trials": {**TRIALS, "best": 2}}, "trials: count=20, best=2"),
         ({"search": None, "trials": {**TRIALS, "count": 0}}, "trials: count=0"),

@@ -2,6 +2,7 @@
 
 import re
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,22 @@ def test_the_page_keeps_what_stands_around_the_table(paper, runs):
     assert "0.505" in text.split("### Search")[0]  # the mean of the reported seeds of lstm
     assert "**0.200**" in text  # the value that the search took
     assert "10 of 10 runs" in text
+
+
+def test_a_changed_title_reaches_the_page(paper, runs):
+    page = paper.folder / "README.md"
+    write_table(paper, runs, page)
+    assert page.read_text().count(f"# {paper.title}\n\n{paper.reference}\n") == 1
+    write_table(replace(paper, title="Another title"), runs, page)
+    assert "# Another title\n" in page.read_text()
+    assert paper.title not in page.read_text()
+
+
+def test_records_of_seeds_that_are_not_declared_any_more_are_told_apart(paper, runs):
+    fewer = replace(paper, tables=(replace(paper.tables[0], seeds=(0,)),))
+    text = generated(fewer, runs)
+    assert "8 of 8 runs recorded" in text
+    assert "hours in all with 2 of seeds or values not declared any more" in text
 
 
 def test_a_page_without_its_marks_is_refused(paper, runs):
