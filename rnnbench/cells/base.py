@@ -132,6 +132,8 @@ class Cell:
     output: ClassVar[str] = "h"
     #: Checks of the contract that the paper's equations cannot keep: name of the check -> reason.
     exceptions: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    #: States that are counters, past inputs or scales of other states, and those so scaled: zoneout leaves them alone.
+    bookkeeping: ClassVar[tuple[str, ...]] = ()
     #: Further option sets for the contract tests.
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
 

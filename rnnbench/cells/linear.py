@@ -172,6 +172,8 @@ class QRNN(Gated):
 
     pooling: Literal["f", "fo", "ifo"] = "fo"
 
+    version = 2  # 2: zoneout leaves p alone
+    bookkeeping = ("p",)
     recurrent = ()
 
     @property

@@ -133,6 +133,8 @@ class ClockworkRNN(OneStage):
 
     periods: tuple[int, ...] = (1, 2, 4, 8)
 
+    version = 2  # 2: zoneout leaves t alone
+    bookkeeping = ("t",)
     gates = ("h",)
     reads = ("h", "t")
     examples = ({"periods": (2, 3)}, {"periods": (1,)})
@@ -206,6 +208,8 @@ class TauGRU(Gated):
 
     delay: int = 10
 
+    version = 2  # 2: zoneout leaves past alone
+    bookkeeping = ("past",)
     gates = ("z", "u", "g", "a")
     examples = ({"delay": 1}, {"delay": 2})
 

@@ -41,6 +41,8 @@ class TRNN(OneStage):
 class TypedWithMemory(Gated):
     """Base of the strongly-typed cells whose gates see this input and, through weight_hh (3H, I), the one before, p."""
 
+    version = 2  # 2: zoneout leaves p alone
+    bookkeeping = ("p",)
     gates = ("z", "f", "o")
 
     @property

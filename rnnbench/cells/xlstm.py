@@ -60,6 +60,8 @@ class SLSTM(_Exponential, OneStage):
     Shapes: weight_hh (4H, H/K), the columns of a unit's own head.
     """
 
+    version = 2  # 2: zoneout acts on h alone
+    bookkeeping = ("c", "n", "m")
     gates = ("i", "f", "z", "o")
     states = ("h", "c", "n", "m")
     reads = ("c", "n", "m")
@@ -108,6 +110,7 @@ class MLSTM(_Exponential):
     k's, n (H), m (K); the output h is none.
     """
 
+    bookkeeping = ("C", "n", "m")
     exceptions = MappingProxyType({"float32": "the output is a ratio whose denominator may come close to zero"})
 
     @property

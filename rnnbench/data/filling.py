@@ -13,10 +13,10 @@ IMPUTE = ("ffill", "linear", "mean")
 SCALING = ("standard", "minmax", "maxabs", "none")
 
 
-def fill(values_RC: np.ndarray, how: str, cuts: tuple[int, int, int]) -> np.ndarray:
+def fill(values_RC: np.ndarray, how: str, cuts: tuple[int, int, int], means_C: np.ndarray) -> np.ndarray:
     """A copy without NaN.
 
-    - ``mean``: the column's mean over the observed training rows.
+    - ``mean``: the column's mean.
     - ``ffill``: the last observed value; a gap at the very start, which has none, gets the mean.
     - ``linear``: on the line between the neighbouring observed values; where the next one lies beyond the end of the
       split it is not used and the last one is held. Inside a split a filled input does depend on the value after
@@ -26,12 +26,12 @@ def fill(values_RC: np.ndarray, how: str, cuts: tuple[int, int, int]) -> np.ndar
         values_RC: the columns, NaN where missing.
         how: ``ffill``, ``linear`` or ``mean``.
         cuts: the row where train ends, where validation ends, where test ends.
+        means_C: of each column, over the observed training rows.
     """
     filled_RC = values_RC.copy()
-    for column_R in filled_RC.T:
+    for column_R, mean in zip(filled_RC.T, means_C.tolist(), strict=True):
         known = np.flatnonzero(~np.isnan(column_R))
         gaps = np.flatnonzero(np.isnan(column_R))
-        mean = float(np.nanmean(column_R[: cuts[0]]))
         if how == "mean":
             column_R[gaps] = mean
         elif how == "ffill":
@@ -53,11 +53,13 @@ class Scaler:
         columns: their names.
         shift: ``(C,)``, in the units of the file.
         scale: ``(C,)``, likewise.
+        mean: ``(C,)``, of the observed training rows.
     """
 
     columns: tuple[str, ...]
     shift: np.ndarray
     scale: np.ndarray
+    mean: np.ndarray
 
     def __call__(self, values_RC: np.ndarray) -> np.ndarray:
         """Scaled values, ``(R, C)``."""
@@ -66,9 +68,9 @@ class Scaler:
 
 def fit_scaler(columns: list[str], train_RC: np.ndarray, how: str) -> Scaler:
     """``standard``: mean 0 and variance 1; ``minmax``: 0 to 1; ``maxabs``: within -1 to 1; ``none``: as in the file."""
-    shift, scale = np.zeros(len(columns)), np.ones(len(columns))
+    shift, scale, mean = np.zeros(len(columns)), np.ones(len(columns)), np.nanmean(train_RC, axis=0)
     if how == "standard":
-        shift, scale = np.nanmean(train_RC, axis=0), np.nanstd(train_RC, axis=0)
+        shift, scale = mean, np.nanstd(train_RC, axis=0)
     elif how == "minmax":
         shift = np.nanmin(train_RC, axis=0)
         scale = np.nanmax(train_RC, axis=0) - shift
@@ -76,4 +78,4 @@ def fit_scaler(columns: list[str], train_RC: np.ndarray, how: str) -> Scaler:
         scale = np.nanmax(np.abs(train_RC), axis=0)
     # a constant column's deviation is rounding noise, not always exactly 0
     constant = np.nanmax(train_RC, axis=0) == np.nanmin(train_RC, axis=0)
-    return Scaler(tuple(columns), shift, np.where(constant, 1.0, scale))
+    return Scaler(tuple(columns), shift, np.where(constant, 1.0, scale), mean)

@@ -35,10 +35,13 @@ def newest_window(table: Table, artifacts: Mapping[str, Any]) -> Tensor:
     if len(values_RV) < T:
         raise UserError(f"{table.path}: has {len(values_RV)} rows; the run looks at {T}")
     missing_RV = np.isnan(values_RV)
-    values_RV = _complete(table, features, values_RV, filled=artifacts["impute"])
+    _check_missing(table, features, missing_RV, artifacts["impute"])
     if artifacts["log"]:
         table.require_positive(features, values_RV)
         values_RV = np.log(values_RV)
+    if artifacts["impute"] is not None:
+        R = len(values_RV)
+        values_RV = fill(values_RV, artifacts["impute"], (R, R, R), _means(features, values_RV, artifacts))
     shift_V, scale_V = (np.array([artifacts[part][name] for name in features]) for part in ("shift", "scale"))
     parts = [(values_RV - shift_V) / scale_V, missing_RV[:, [features.index(name) for name in artifacts["masked"]]]]
     if artifacts["calendar"] and not _at_head(artifacts):
@@ -81,11 +84,15 @@ def following(times_R: np.ndarray, horizon: int) -> np.ndarray:
     return np.concatenate([times_R, later.to_numpy().astype(times_R.dtype)])
 
 
-def _complete(table: Table, features: list[str], values_RV: np.ndarray, filled: str | None) -> np.ndarray:
-    gaps = np.isnan(values_RV)
-    for name, column_R, gaps_R in zip(features, values_RV.T, gaps.T):
-        rows = np.flatnonzero(gaps_R)
-        if len(rows) and (filled is None or len(rows) == len(column_R)):
+def _check_missing(table: Table, features: list[str], missing_RV: np.ndarray, impute: str | None) -> None:
+    for name, missing_R in zip(features, missing_RV.T):
+        rows = np.flatnonzero(missing_R)
+        if len(rows) and (impute is None or len(rows) == len(missing_R)):
             raise UserError(f"{table.path}: column {name!r} has missing values, on line {table.lines(rows)}")
-    R = len(values_RV)
-    return fill(values_RV, filled, (R, R, R)) if filled is not None else values_RV
+
+
+def _means(features: list[str], values_RV: np.ndarray, artifacts: Mapping[str, Any]) -> np.ndarray:
+    """Those of the training rows; of these rows for runs of before they were kept."""
+    if "mean" not in artifacts:
+        return np.nanmean(values_RV, axis=0)
+    return np.array([artifacts["mean"][name] for name in features])

@@ -245,6 +245,7 @@ class TimeSeries(Dataset):
             "log": self.log,
             "shift": dict(zip(scaler.columns, scaler.shift.tolist())),
             "scale": dict(zip(scaler.columns, scaler.scale.tolist())),
+            "mean": dict(zip(scaler.columns, scaler.mean.tolist())),
             "mase_scale": rows.mase_scale.tolist(),
         }
 
@@ -303,7 +304,7 @@ class TimeSeries(Dataset):
             self._table.require_positive(used, raw_RC, "; set dataset.log=false")
         values_RC = np.log(raw_RC) if self.log else raw_RC
         scaler = fit_scaler(used, values_RC[: cuts[0]], self.scaling)
-        filled_RC = values_RC if self.impute is None else fill(values_RC, self.impute, cuts)
+        filled_RC = values_RC if self.impute is None else fill(values_RC, self.impute, cuts, scaler.mean)
         scaled_RC = scaler(filled_RC)
         features_at, targets_at = [used.index(f) for f in features], [used.index(t) for t in targets]
         inputs = [scaled_RC[:, features_at]]

@@ -80,7 +80,7 @@ def int8(model: Any) -> Any:
             "biases and without a projection"
         )
     kinds: dict[Any, Any] = dict.fromkeys((nn.LSTM, nn.GRU, nn.Linear), quantization.default_dynamic_qconfig)
-    if not any(isinstance(vectors, nn.Embedding) for vectors in vars(model.head).get("_modules", {}).values()):
+    if not any(isinstance(part, nn.Embedding) for part in model.head.modules()):
         kinds[nn.Embedding] = quantization.float_qparams_weight_only_qconfig  # shared ones are read as numbers, too
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that torch.ao will leave torch

@@ -6,7 +6,7 @@ Shape suffixes: B sequences, T steps, I inputs of a step, H backbone outputs, U 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnnbench.cells import LSTM, Cell, Stage
+from rnnbench.cells import LSTM, Stage
 from rnnbench.data.seeding import derive
 from rnnbench.data.spec import Batch
 from rnnbench.errors import UserError
 from rnnbench.layers import Recurrent
-from rnnbench.layers.loop import loop
-from rnnbench.layers.packing import from_padded
 from rnnbench.layers.wrappers import Around
 from rnnbench.training.pictures import save_picture
 from rnnbench.training.predict import Trained
@@ -53,7 +51,7 @@ def gradient_flow(trained: Trained, batch: Batch) -> np.ndarray:
 class Recorder(Around):
     """A cell as it is, that keeps what its gates are at each step, in ``kept`` by name."""
 
-    kept: Any
+    kept: Any = field(compare=False)
 
     def stages(self) -> tuple[Stage, ...]:
         """The inner cell's, watched."""
@@ -86,12 +84,8 @@ def gates(trained: Trained, batch: Batch) -> dict[str, Tensor]:
     x_BTI = batch.inputs_BTI[:1, :length]
     if model.encoder is not None:
         x_BTI, _ = model.encoder(x_BTI, None)
-    cell: Cell = backbone.cells[0]
-    params = {name: getattr(backbone, f"{name}_l0") for name in cell.parameter_shapes()}
-    data_NI, packing = from_padded(x_BTI, None, batch_first=True)
-    state = tuple(torch.zeros(1, size) for size in cell.state.values())
     kept: dict[str, list[Tensor]] = {}
-    loop(Recorder.of(cell, kept=kept), params, data_NI, packing.batch_sizes, state)
+    backbone.replay(Recorder.of(backbone.cells[0], kept=kept), x_BTI)
     return {name: torch.cat(values) for name, values in kept.items()}
 
 

@@ -61,8 +61,10 @@ def rates(option: str, value: Rates, names: tuple[str, ...]) -> dict[str, float]
     """A rate for each of ``names``: the same for all, or those of a mapping, 0 where it says nothing.
 
     Raises:
-        ValueError: in one line, for another name or no rate.
+        ValueError: in one line, for another name or no rate, or where there are no names to have one.
     """
+    if value and not names:
+        raise ValueError(f"{option}={value}: this cell has no value that it could act on")
     if not isinstance(value, Mapping):
         return dict.fromkeys(names, rate(option, value))
     for name in value:

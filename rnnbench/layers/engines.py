@@ -84,7 +84,7 @@ def run_engine(
     What the fused engine has no code for (other devices, autocast, half precision, tracing for export) the second
     engine runs.
     """
-    if engine == "fused" and not _fusable(data_NI, params):
+    if engine == "fused" and not _fusable(data_NI, params, state):
         engine = second_engine(cell)
     return _RUN[engine](cell, params, data_NI, batch_sizes, state, reverse, extra)
 
@@ -94,8 +94,9 @@ def second_engine(cell: Cell) -> str:
     return "scan" if scannable(cell) else "loop"
 
 
-def _fusable(data_NI: Tensor, params: Params) -> bool:
+def _fusable(data_NI: Tensor, params: Params, state: State) -> bool:
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch.is_autocast_enabled(data_NI.device.type):
         return False
-    dtypes = {data_NI.dtype} | {parameter.dtype for parameter in params.values()}
-    return data_NI.device.type == "cpu" and len(dtypes) == 1 and dtypes <= {torch.float32, torch.float64}
+    given = (data_NI, *params.values(), *state)
+    alike = len({(tensor.dtype, tensor.device) for tensor in given}) == 1
+    return alike and data_NI.device.type == "cpu" and data_NI.dtype in (torch.float32, torch.float64)

@@ -101,12 +101,12 @@ class Stepwise(nn.Module):
             for direction in range(layer.num_directions):
                 row = depth * layer.num_directions + direction
                 fixed = {**self._fixed(row), **layer._noise(cell, B, B)}
-                state = tuple(part[row] for part in begin)
+                state = layer._own(cell, tuple(part[row] for part in begin))
                 out_TBO, last = over_steps(cell, fixed, data_TBI, state, reverse=direction == 1)
                 outputs.append(out_TBO)
                 final.append(last)
             data_TBI = layer._connected(depth, data_TBI, torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0])
-        hidden = tuple(torch.stack(rows) for rows in zip(*final))
+        hidden = tuple(layer._stacked(final))
         return data_TBI.transpose(0, 1), hidden[0] if len(hidden) == 1 else hidden
 
 

@@ -21,7 +21,7 @@ from rnnbench.cells import Cell
 from rnnbench.layers.around import Rates, around, rate, rates
 from rnnbench.layers.engines import resolve_engine, run_engine, second_engine
 from rnnbench.layers.initialisation import Init, initialise
-from rnnbench.layers.loop import State
+from rnnbench.layers.loop import State, loop
 from rnnbench.layers.packing import Packing, from_packed, from_padded, to_padded, to_steps
 from rnnbench.layers.wrappers import RECURRENT, Around, dropout_mask
 
@@ -52,8 +52,8 @@ class Recurrent(nn.Module):
         variational_dropout: probability of dropping a number for all steps of a sequence: of the input of every layer
             and of the recurrent value (``VariationalDropout``), or of either, ``{"x": 0.2, "h": 0.3}``.
         recurrent_dropout: probability of dropping a number of the candidate, see ``RecurrentDropout``.
-        zoneout: probability that a number of a state stays as it is, see ``Zoneout``; of all states, or by state,
-            ``{"h": 0.05, "c": 0.5}``.
+        zoneout: probability that a number of a state stays as it is, see ``Zoneout``; of all states but the cell's
+            ``bookkeeping``, or by state, ``{"h": 0.05, "c": 0.5}``.
         weight_dropout: probability of dropping a number of weight_hh for a whole pass (DropConnect: Merity, Keskar
             and Socher 2017, arXiv:1708.02182); the others are divided by 1 - weight_dropout.
         layer_norm: whether the cell's sums are normalised, see ``LayerNorm``.
@@ -126,18 +126,22 @@ class Recurrent(nn.Module):
         self.cells = (first, *(cell(input_size=above, **sizes) for _ in range(num_layers - 1)))
         self.variational_dropout = rates("variational_dropout", variational_dropout, ("x", "h"))
         self.recurrent_dropout, self.weight_dropout = rate("recurrent_dropout", recurrent_dropout), weight_dropout
-        self.zoneout, self.layer_norm = rates("zoneout", zoneout, tuple(first.state)), layer_norm
+        zoned = tuple(name for name in first.state if name not in first.bookkeeping)
+        self.zoneout, self.layer_norm = rates("zoneout", zoneout, zoned), layer_norm
         if rate("weight_dropout", weight_dropout) and RECURRENT not in first.parameter_shapes():
             raise ValueError(f"weight_dropout={weight_dropout}: {type(first).__name__} has no {RECURRENT}")
         self.connection, self.learned_state, self.share_layers = connection, learned_state, share_layers
         self.init: Init | None = init
         self.t_max = t_max
-        noise = self.variational_dropout["h"], self.recurrent_dropout, self.zoneout
-        self._wrapped = tuple(around(cell, *noise, layer_norm) for cell in self.cells)
+        self._wrapped = tuple(self._around(cell) for cell in self.cells)
         self.engine = resolve_engine(engine, self._wrapped[0])
         for name, shape in self._parameter_shapes().items():
             self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
         self.reset_parameters()
+
+    def _around(self, cell: Cell) -> Cell:
+        noise = self.variational_dropout["h"], self.recurrent_dropout, self.zoneout
+        return around(cell, *noise, self.layer_norm)
 
     @property
     def num_directions(self) -> int:
@@ -173,17 +177,27 @@ class Recurrent(nn.Module):
 
     def _parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         cells = [cell for cell in self._wrapped for _ in range(self.num_directions)]
+        rows = list(zip(cells, self._suffixes))
         shapes = {
             name + suffix: shape
             for cell, suffix in zip(cells, self._weights)
             for name, shape in cell.parameter_shapes().items()
         }
         if self.learned_state:
-            shapes |= {f"initial_{s}{suffix}": (S,) for suffix in self._suffixes for s, S in cells[0].state.items()}
+            shapes |= {f"initial_{s}{suffix}": (S,) for cell, suffix in rows for s, S in cell.state.items()}
         O, layers = self.output_size, 2 if self.share_layers else self.num_layers
         for layer in range(1, layers if self.connection == "highway" else 0):
             shapes |= {f"weight_highway_l{layer}": (O, O), f"bias_highway_l{layer}": (O,)}
         return shapes
+
+    @cached_property
+    def _widths(self) -> dict[str, int]:
+        """For each state its numbers in the layer that has most: those of others are followed by zeros."""
+        return {name: max(cell.state[name] for cell in self.cells) for name in self.cells[0].state}
+
+    @cached_property
+    def _ragged(self) -> bool:
+        return any(cell.state != self._widths for cell in self.cells)
 
     def _params(self, cell: Cell, suffix: str) -> dict[str, Tensor]:
         return {name: getattr(self, name + suffix) for name in _parameter_names(cell)}
@@ -204,6 +218,12 @@ class Recurrent(nn.Module):
             elif name.startswith("bias_highway_"):
                 nn.init.constant_(parameter, -1.0)
 
+    @property
+    def all_weights(self) -> list[list[Tensor]]:
+        """The parameters of each layer and direction, as ``torch.nn`` lists them."""
+        cells = [cell for cell in self._wrapped for _ in range(self.num_directions)]
+        return [list(self._params(cell, suffix).values()) for cell, suffix in zip(cells, self._weights)]
+
     def flatten_parameters(self) -> None:
         """Nothing to do; ``torch.nn`` has it for cuDNN."""
 
@@ -215,7 +235,8 @@ class Recurrent(nn.Module):
         Args:
             input: ``(T, B, I)``, ``(B, T, I)`` with ``batch_first``, ``(T, I)`` without a batch, or packed.
             hx: initial state ``(L, B, S)``, or ``(L, S)`` without a batch: one tensor, or a tuple for a cell
-                with several states, such as ``(h_0, c_0)``. If None the learned one, or zeros.
+                with several states, such as ``(h_0, c_0)``. If None the learned one, or zeros. Where a layer's
+                state has fewer numbers than another's (the past inputs of a QRNN), zeros follow them.
             lengths: steps of each sequence of a padded batch, ``(B,)`` int64 on the CPU, in any order. What
                 stands beyond them changes neither outputs nor gradients. None: every sequence fills T.
 
@@ -257,11 +278,11 @@ class Recurrent(nn.Module):
 
     def _initial_state(self, hx: Hidden | None, packing: Packing, data_NI: Tensor, unbatched: bool) -> list[Tensor]:
         """The checked initial state, ``(L, B, S)`` for every state of the cell, rows sorted."""
-        names = self.cells[0].state
+        names = self._widths
         L, B = len(self._suffixes), packing.batch_sizes[0]
         if hx is None and self.learned_state:
-            rows = [[getattr(self, f"initial_{name}{suffix}") for suffix in self._suffixes] for name in names]
-            return [torch.stack(row)[:, None].expand(-1, B, -1) for row in rows]
+            rows = [[getattr(self, f"initial_{name}{suffix}") for name in names] for suffix in self._suffixes]
+            return [row_LS[:, None].expand(-1, B, -1) for row_LS in self._stacked(rows)]
         if hx is None:
             dtype = next(self.parameters()).dtype
             return [torch.zeros(L, B, size, device=data_NI.device, dtype=dtype) for size in names.values()]
@@ -274,6 +295,25 @@ class Recurrent(nn.Module):
                 raise ValueError(f"hx: {name} must have shape {wanted}, got {tuple(tensor.shape)}")
         return [packing.sort(tensor[:, None] if unbatched else tensor) for tensor in given]
 
+    def replay(self, cell: Cell, input_BTI: Tensor) -> None:
+        """Run the first layer, forwards and by the loop, with ``cell``, which may watch, in place of its own."""
+        data_NI, packing = from_padded(input_BTI, None, batch_first=True)
+        start = tuple(s[0] for s in self._initial_state(None, packing, data_NI, unbatched=False))
+        cell = self._around(cell)
+        params = {name: getattr(self, f"{name}_l0") for name in cell.parameter_shapes()}
+        extra = self._noise(cell, len(data_NI), len(input_BTI))
+        loop(cell, params, data_NI, packing.batch_sizes, self._own(cell, start), extra=extra)
+
+    def _stacked(self, rows: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+        """For each state one tensor of the states of all ``rows``."""
+        if self._ragged:
+            rows = [[F.pad(s, (0, W - s.shape[-1])) for s, W in zip(row, self._widths.values())] for row in rows]
+        return [torch.stack(same) for same in zip(*rows)]
+
+    def _own(self, cell: Cell, state: State) -> State:
+        """Of the states of a row what the cell has."""
+        return tuple(s[..., :size] for s, size in zip(state, cell.state.values())) if self._ragged else state
+
     def _run(self, data: Tensor, packing: Packing, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         suffixes = self._weights
         initial: list[State] = list(zip(*(s.unbind(0) for s in state)))
@@ -285,14 +325,14 @@ class Recurrent(nn.Module):
                 params = self._params(cell, suffixes[row])
                 if self.weight_dropout:
                     params[RECURRENT] = F.dropout(params[RECURRENT], self.weight_dropout, self.training)
-                start = (seen, packing.batch_sizes, initial[row])
+                start = (seen, packing.batch_sizes, self._own(cell, initial[row]))
                 extra = self._noise(cell, len(data), packing.batch_sizes[0])
                 out, last = run_engine(self.engine, cell, params, *start, reverse=direction == 1, extra=extra)
                 outputs.append(out)
                 final.append(last)
             out = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
             data = self._connected(layer, data, out)
-        return data, [torch.stack(rows) for rows in zip(*final)]
+        return data, self._stacked(final)
 
     def _dropped(self, data_NI: Tensor, batch_sizes: Sequence[int], layer: int) -> Tensor:
         """What a layer sees of its input."""

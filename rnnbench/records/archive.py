@@ -99,7 +99,7 @@ def _nested(row: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _encode(value: Any) -> str:
-    if isinstance(value, str) and value and value == _decode(value):
+    if isinstance(value, str) and value and value == _decode(value) and "\r" not in value:  # else a line's end
         return value
     return json.dumps(value, sort_keys=True)
 

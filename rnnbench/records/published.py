@@ -80,6 +80,8 @@ def _read(entry: Any, name: str) -> Published:
             raise UserError(f"{name}: {key}={value!r}; {nearest(value, allowed)}")
     if number.rounding < 0 or number.runs_averaged < 1:
         raise UserError(f"{name}: rounding must not be negative and runs_averaged must be at least 1")
+    if number.scale == "error_rate" and number.value > 1:
+        raise UserError(f"{name}: value={number.value:g}: {number.metric} is 1 at best; divide percentages by 100")
     if number.scale == "log" and number.value <= 0:
         raise UserError(f"{name}: value={number.value:g} has no logarithm; choose the linear scale")
     return number

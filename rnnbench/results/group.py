@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from rnnbench.errors import UserError, nearest
+from rnnbench.records.identity import flatten
 from rnnbench.records.record import Run
 from rnnbench.records.sweep import distinguishing, short_label
 
+T = TypeVar("T")
 UNKNOWN = "-"  # label of runs that do not say
+DEFAULT = "default"  # label of runs for which a key is as it is by default
+CHOSEN = {"model", "dataset", "task", "optimizer", "scheduler", "trainer", "debug", "success", "init_from", "files"}
 # The parts of a cross-validation: of the test rows behind a rolling origin, or of all sequences.
 PARTS = {"dataset.origin": "origins", "dataset.fold": "folds"}
 
@@ -25,6 +29,22 @@ def settings(run: Run) -> dict[str, Any]:
     versions = {f"versions.{name}": version for name, version in run.record["versions"].items()}
     files = {f"data_sha256.{name}": digest[:8] for name, digest in run.record["data_sha256"].items()}
     return values | versions | files | {"engine": run.record["engine"], "precision": run.record["precision"]}
+
+
+def _told(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """The settings of each run, with all keys in which some run differs from the default.
+
+    What is null is no hyperparameter; ``science`` says of what a record does not name that it is the default.
+    """
+    own = [_chosen(run) for run in runs]
+    keys = {key for values in own for key in values}
+    return [dict.fromkeys(keys, DEFAULT) | values | settings(run) for run, values in zip(runs, own)]
+
+
+def _chosen(run: Run) -> dict[str, Any]:
+    """What differs from the defaults, flat."""
+    flat = flatten((run.record or {}).get("science", {}))
+    return {k: v for k, v in flat.items() if k.split(".")[0] in CHOSEN and k not in PARTS and not k.endswith(".name")}
 
 
 def draw(run: Run) -> tuple[int, ...]:
@@ -46,7 +66,8 @@ def _data_of(run: Run) -> Hashable:
     if {"dataset", "data", "versions"} <= science.keys():  # what differs from defaults: an older record has fewer keys
         version = science["versions"].get(science["dataset"].get("_target_"))
         dataset = {key: value for key, value in science["dataset"].items() if f"dataset.{key}" not in PARTS}
-        return json.dumps([run.job.dataset, dataset, science["data"], version], sort_keys=True)
+        files = [science["data"], *filter(None, [science.get("files")])]
+        return json.dumps([run.job.dataset, dataset, *files, version], sort_keys=True)
     values = settings(run)
     return tuple(sorted((key, str(value)) for key, value in values.items() if _is_data(key)))
 
@@ -100,17 +121,17 @@ def arrange(runs: Sequence[Run], rows: str, cols: str, free: Collection[str] = (
         raise UserError(f"rows and cols are both {rows!r}: choose two different fields")
     known = [run.fields() for run in runs]
     row_values, col_values = _values(known, "rows", rows), _values(known, "cols", cols)
-    placed = list(zip(row_values, col_values, runs))
-    raw: dict[tuple[str, str], list[Run]] = {}
-    for row, col, run in placed:
-        raw.setdefault((_text(row), _text(col)), []).append(run)
-    found = distinguishing([settings(r) for r in cell] for cell in raw.values())
+    placed = list(zip(row_values, col_values, zip(runs, _told(runs))))
+    raw: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row, col, (_, told) in placed:
+        raw.setdefault((_text(row), _text(col)), []).append(told)
+    found = distinguishing(raw.values())
     keys = [key for key in found if key not in free]
     cells: dict[tuple[str, str], list[Run]] = {}
     base: dict[str, str] = {}
-    for row, col, run in _in_order(placed):
+    for row, col, (run, told) in _in_order(placed):
         label = _text(row)
-        extra = short_label(settings(run), keys)
+        extra = short_label(told, keys)
         full = f"{label} ({extra})" if extra else label
         base[full] = label
         cells.setdefault((full, _text(col)), []).append(run)
@@ -144,6 +165,6 @@ def _ordered(values: Sequence[Any]) -> list[Any]:
     return present + [None] * (None in distinct)
 
 
-def _in_order(placed: Sequence[tuple[Any, Any, Run]]) -> list[tuple[Any, Any, Run]]:
+def _in_order(placed: Sequence[tuple[Any, Any, T]]) -> list[tuple[Any, Any, T]]:
     rank = {value: i for i, value in enumerate(_ordered([row for row, _, _ in placed]))}
     return sorted(placed, key=lambda entry: rank[entry[0]])

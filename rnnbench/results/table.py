@@ -231,6 +231,8 @@ def _with_published(
 def _verdict(cell: Cell, number: Published) -> Verdict | None:
     if not cell.sound or not cell.values or cell.mode is None:
         return None
+    if number.scale == "log" and min(cell.values) <= 0:  # it has no logarithm
+        return None
     return verdict(
         cell.values,
         number.value,

@@ -38,17 +38,22 @@ TAIL = 1.2815515655446004  # 80 % of a normal distribution lie within so many st
 
 
 class Correlation(PearsonCorrCoef):
-    """CORR of LSTNet (Lai et al. 2018): the mean over steps and targets that vary of Pearson's coefficient."""
+    """CORR of LSTNet (Lai et al. 2018): the mean over steps and targets that vary of Pearson's coefficient.
+
+    A forecast that does not vary where the truth does counts as 0.
+    """
 
     def compute(self) -> Tensor:
-        """NaN where nothing varies."""
+        """NaN where no truth varies, or no forecast."""
         states: Any = self
-        flat = torch.zeros_like(states.mean_x, dtype=torch.bool)
-        for mean, squares in ((states.mean_x, states.var_x), (states.mean_y, states.var_y)):
-            flat |= squares / states.n_total <= (FLAT * mean).square()
+        constant_x, constant_y = (
+            (squares / states.n_total <= (FLAT * mean).square()).squeeze()
+            for mean, squares in ((states.mean_x, states.var_x), (states.mean_y, states.var_y))
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # about a part that does not vary
-            return super().compute().masked_fill(flat.squeeze(), float("nan")).nanmean()
+            found = super().compute().masked_fill(constant_x, float("nan") if constant_x.all() else 0.0)
+        return found.masked_fill(constant_y, float("nan")).nanmean()
 
 
 class Forecasting(Task):
@@ -59,7 +64,7 @@ class Forecasting(Task):
     A model learns scaled values by the mean squared error; with ``output`` it learns quantiles by the pinball loss
     (metrics pinball, and coverage: the part of the truth between the outer two), or mean and deviation of a normal
     distribution by its likelihood (nll per number, scaled; coverage of the central 80 %). Its point forecast is then
-    the middle quantile or the mean.
+    the median or the mean.
 
     Args:
         name: the name of the task.
@@ -69,7 +74,7 @@ class Forecasting(Task):
         anchor: a model's output is added to the ``last`` value, or to that a ``season`` before, and the model sees
             values less the last one: it learns changes, as on differences. None: it learns values.
         output: ``point``, ``quantiles`` or ``gaussian``.
-        quantiles: increasing, for that output.
+        quantiles: increasing, for that output; 0.5 among them.
         augment: random changes of training windows; None: none.
         encoder: of direct forecasts, see ``Task``.
     """
@@ -104,6 +109,8 @@ class Forecasting(Task):
             raise ValueError(f"anchor={anchor!r}: choose one of {', '.join(ANCHORS)}, or null")
         if list(quantiles) != sorted(set(quantiles)) or not quantiles or not 0 < quantiles[0] <= quantiles[-1] < 1:
             raise ValueError(f"quantiles={list(quantiles)}: increasing numbers between 0 and 1")
+        if 0.5 not in quantiles:
+            raise ValueError(f"quantiles={list(quantiles)}: needs 0.5, which is the point forecast")
         self.strategy, self.anchor, self.output, self.augment = strategy, anchor, output, augment
         self.quantiles = torch.tensor([*quantiles], dtype=torch.float64)
         self.without_spread = None if output == "point" else tuple(self.modes)
@@ -122,6 +129,9 @@ class Forecasting(Task):
         shift, scale = artifacts.get("shift", {}), artifacts.get("scale", {})
         self._shift_C = torch.tensor([shift.get(name, 0.0) for name in targets], dtype=torch.float64)
         self._scale_C = torch.tensor([scale.get(name, 1.0) for name in targets], dtype=torch.float64)
+        mean = artifacts.get("mean", shift)  # absent from runs of before it was kept
+        centre_C = torch.tensor([mean.get(name, 0.0) for name in targets], dtype=torch.float64)
+        self._centre = float((centre_C.exp() if self.log else centre_C).mean())
         self._mase_C = torch.tensor(artifacts.get("mase_scale", [1.0] * len(targets)), dtype=torch.float64)
 
     @property
@@ -153,7 +163,7 @@ class Forecasting(Task):
     @property
     def middle(self) -> int:
         """The parameter that is the point forecast."""
-        return len(self.quantiles) // 2 if self.output == "quantiles" else 0
+        return self.quantiles.tolist().index(0.5) if self.output == "quantiles" else 0
 
     @property
     def augments(self) -> bool:
@@ -190,10 +200,14 @@ class Forecasting(Task):
 
     def original(self, scaled_NO: Tensor) -> Tensor:
         """Values in the units of the file."""
+        return self._unscaled(scaled_NO, 0.0)
+
+    def _unscaled(self, scaled_NO: Tensor, less: float) -> Tensor:
         steps = scaled_NO.shape[-1] // len(self._scale_C)
-        scale_O, shift_O = (part.to(scaled_NO).repeat(steps) for part in (self._scale_C, self._shift_C))
+        shift_C = self._shift_C if self.log else self._shift_C - less
+        scale_O, shift_O = (part.to(scaled_NO).repeat(steps) for part in (self._scale_C, shift_C))
         values = scaled_NO * scale_O + shift_O
-        return values.exp() if self.log else values
+        return values.exp() - less if self.log else values
 
     def predictions(self, outputs: Outputs, batch: Batch, per_step: bool) -> list[Any]:
         """The next rows of each target by its name, in the units of the file, and with a spread its two ends."""
@@ -247,10 +261,10 @@ class Forecasting(Task):
         fed: dict[str, tuple[Tensor, ...]] = dict.fromkeys(("mse", "mae", "rmse"), pair)
         if "mase" in metrics:
             steps = truth.shape[-1] // len(self._mase_C)
-            shift = self._shift_C.mean().to(truth)  # rse is the same for shifted values, with less rounding
+            centred = [self._unscaled(one, self._centre) for one in (self.point(outputs_NO), targets_N)]
             fed |= {
                 **dict.fromkeys(("mape", "smape"), (point, truth)),
-                "rse": ((point - shift).flatten(), (truth - shift).flatten()),
+                "rse": tuple(one.flatten() for one in centred),  # the same as of the values, with less rounding
                 "corr": (point, truth) if truth.shape[-1] > 1 else (point[:, 0], truth[:, 0]),
                 "mase": ((point - truth).abs() / self._mase_C.to(truth).repeat(steps),),
                 self.primary: (losses_N,) if self.output != "point" else pair,
@@ -269,7 +283,8 @@ class Forecasting(Task):
         if self.output == "point":
             return targets.mean(0)
         deviation = (targets.std(0, correction=0) - LEAST_DEVIATION).clamp(min=1e-6)
-        return torch.stack([targets.mean(0), deviation.expm1().log()], dim=-1).flatten()
+        raw = deviation + torch.log(-torch.expm1(-deviation))  # what softplus makes the deviation of
+        return torch.stack([targets.mean(0), raw], dim=-1).flatten()
 
     def of_points(self, points_NO: Tensor) -> Tensor:
         """Outputs whose point forecasts are the given ones; of spread they say nothing."""

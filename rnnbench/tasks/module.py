@@ -203,8 +203,7 @@ class SequenceModule(L.LightningModule):
     def _step_schedule(self) -> None:
         if isinstance(self.scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
             if self.monitor in self._valid:
-                cost = self._valid[self.monitor]
-                self.scheduler.step(cost if self.task.modes[self.task.primary] == "min" else -cost)
+                self.scheduler.step(self._valid[self.monitor])
         elif self.scheduler is not None:
             self.scheduler.step()
 

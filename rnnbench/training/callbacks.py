@@ -168,8 +168,9 @@ class Selection(Checkpoint):
         """Judge the epoch by the point that the module has just closed, then save."""
         value = module.series.get(self.monitor, [None])[-1]  # None: an epoch without validation
         better = value is not None and self._judge(value, trainer)
-        if self.rule == "last" or better:
-            if self.rule == "last":
+        early = module.succeeded and self.state["best"] is None  # before there was anything to choose by
+        if self.rule == "last" or better or early:
+            if self.rule == "last" or early:
                 self.state |= {"epoch": trainer.current_epoch + 1, "step": trainer.global_step}
             self._save_weights(trainer)
         trainer.should_stop = trainer.should_stop or self._out_of_patience() or module.succeeded

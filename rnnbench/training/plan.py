@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -29,9 +29,9 @@ from rnnbench.training.check import TARGETS, locate, problems
 from rnnbench.training.compose import plain
 from rnnbench.training.explain import full_key
 
-# Where files lie and how many sequences are scored at once changes no result.
-NOT_SCIENCE = {"data_dir", "path", "valid_path", "test_path", "eval_batch_size"}
-NOT_SCIENCE |= {"target_path", "valid_target_path", "test_target_path"}
+FILES = ("path", "valid_path", "test_path", "target_path", "valid_target_path", "test_target_path")
+# Where the files of a dataset lie and how many sequences are scored at once changes no result.
+NOT_SCIENCE = {"data_dir", "eval_batch_size", *FILES}
 TYPED = {"trainer": schema.Trainer, "debug": schema.Debug, "success": schema.Success}
 HEAD = ("dataset", "model", "parameters", "seed")
 _SOLVED: dict[str, Match] = {}  # what was asked to the answer: the jobs of a sweep ask the same for every seed
@@ -97,9 +97,9 @@ def make_plan(cfg: DictConfig, overrides: Sequence[str] = ()) -> Plan:
     match = _solve_budget(config, dataset, task, overrides)
     backbone = build_part("model", config["model"])
     model = _meta(backbone, dataset, task, "model")
-    optimizer, scheduler = _optimizer(config, model)
+    optimizer, scheduler = _optimizer(config, model, task)
     _check_devices(config, dataset)
-    _check_success(config, task)
+    _check_success(config, dataset, task)
     engine = _engine(model.backbone, config)
     versions = _versions(config)
     science = _science(config, dataset, engine, versions)
@@ -172,22 +172,47 @@ def _solve_budget(config: dict[str, Any], dataset: Any, task: Any, overrides: Se
     if "hidden_size" not in config["model"]:
         raise Problems([f"budget.params={target}: model {config['model']['name']} has no hidden_size to solve for"])
 
-    def count(hidden_size: int) -> int:
+    built, refused = [], []
+
+    def count(hidden_size: int) -> int | None:
         backbone = build_part("model", {**config["model"], "hidden_size": hidden_size})
-        return count_parameters(_meta(backbone, dataset, task, "model"))["backbone"]
+        try:
+            built.append(count_parameters(_meta(backbone, dataset, task, "model"))["backbone"])
+        except Problems as error:
+            refused.append(error)
+            return None
+        return built[-1]
 
     asked = json.dumps([config[group] for group in ("model", "task", "budget")], sort_keys=True) + repr(dataset.spec)
     try:
         if asked not in _SOLVED:
             _SOLVED[asked] = match_hidden_size(cache(count), target, config["budget"]["tolerance"])
     except ValueError as error:
-        raise Problems([f"budget.{error}"]) from error
+        if not built:  # it is not the size
+            raise refused[-1] from error
+        unbuilt = f"; {refused[-1].lines[0]}" if refused else ""
+        raise Problems([f"budget.{error}{unbuilt}"]) from error
     config["model"]["hidden_size"] = _SOLVED[asked].hidden_size
     return _SOLVED[asked]
 
 
-def _optimizer(config: dict[str, Any], model: Any) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
+def _set_plateau(scheduler: dict[str, Any], task: Task) -> None:
+    """Tell a schedule that waits for a plateau which way is better; ``min`` is torch's default."""
+    from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+    if scheduler["_target_"] is None or locate(scheduler["_target_"]) is not ReduceLROnPlateau:
+        return
+    mode = task.modes[task.primary]
+    if scheduler.get("mode", mode) != mode:
+        text = f"{task.primary}, which selects, is better the {'less' if mode == 'min' else 'more'} it is; leave it out"
+        raise Problems([f"scheduler.mode={scheduler['mode']}: {text}"])
+    if mode == "max":
+        scheduler["mode"] = mode
+
+
+def _optimizer(config: dict[str, Any], model: Any, task: Task) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
     optimizer = partial(build_part("optimizer", config["optimizer"]))
+    _set_plateau(config["scheduler"], task)
     scheduler = None if config["scheduler"]["_target_"] is None else build_part("scheduler", config["scheduler"])
     trial = optimizer(list(model.parameters()))
     if scheduler is not None:
@@ -217,12 +242,13 @@ def _check_devices(config: dict[str, Any], dataset: Any) -> None:
         raise Problems([line])
 
 
-def _check_success(config: dict[str, Any], task: Any) -> None:
+def _check_success(config: dict[str, Any], dataset: Any, task: Any) -> None:
     """Options of the criterion that need each other."""
     chosen = config["success"]
     lines = []
-    if chosen["metric"] is not None and chosen["metric"] not in task.modes:
-        lines.append(f"success.metric={chosen['metric']}: {config['task']['name']} has {', '.join(task.modes)}")
+    known = [name for name in task.modes if name in task.valid_metrics(dataset.spec)]
+    if chosen["metric"] is not None and chosen["metric"] not in known:
+        lines.append(f"success.metric={chosen['metric']}: {task.name} has {', '.join(known)} on validation")
     if (chosen["metric"] is None) != (chosen["threshold"] is None):
         lines.append("success.metric and success.threshold need each other: set both, or none")
     if chosen["error"] is not None and type(task).errors is Task.errors:
@@ -258,42 +284,66 @@ def _versions(config: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _science(config: dict[str, Any], dataset: Any, engine: str, versions: dict[str, int]) -> dict[str, Any]:
-    kept: dict[str, Any] = {group: _own_choices(config[group]) for group in TARGETS}
+    kept: dict[str, Any] = {
+        group: _own_choices(config[group], NOT_SCIENCE if group == "dataset" else set()) for group in TARGETS
+    }
     kept["model"].pop("engine", None)  # what it resolved to counts
     for name, cls in TYPED.items():
         fields = {f.name: f.default for f in dataclasses.fields(cls) if f.metadata["science"]}
         kept[name] = without_defaults({k: config[name][k] for k in fields}, fields)
     kept["task"].get("encoder", {}).pop("vectors", None)  # the file's sum counts
-    if not kept["success"]:  # as in the identities of before it came
+    if not _has_criterion(config):
         kept.pop("success")
-    kept |= {"seed": config["seed"], "engine": engine, "versions": versions, "data": _data(config, dataset)}
+    known = dataset.fingerprint()
+    kept |= {"seed": config["seed"], "engine": engine, "versions": versions, "data": _data(config, known)}
+    if files := _roles(config, known):
+        kept["files"] = files
     if config["init_from"] is not None:
         kept["init_from"] = start_weights(config["init_from"])[1]
     return kept
 
 
-def _data(config: dict[str, Any], dataset: Any) -> dict[str, str]:
+def _data(config: dict[str, Any], known: dict[str, str]) -> dict[str, str]:
     """sha256 by file, of the data and of the word vectors that an encoder starts from."""
     vectors = (config["task"].get("encoder") or {}).get("vectors")
     if vectors is None:
-        return dataset.fingerprint()
+        return known
     try:
-        return dataset.fingerprint() | {Path(vectors).name: sha256(vectors)}
+        return known | {Path(vectors).name: sha256(vectors)}
     except ValueError as error:
         raise Problems([f"task.encoder.vectors={error}"]) from error
 
 
-def _own_choices(node: Mapping[str, Any]) -> dict[str, Any]:
+def _roles(config: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
+    """What each given file is for, by its sha256, where the names and sums of ``_data`` do not say it.
+
+    A lone file of a dataset of ours they do.
+    """
+    given = {key: value for key in FILES if isinstance(value := config["dataset"].get(key), str)}
+    if known and set(given) <= {"path"}:
+        given = {}
+    vectors = (config["task"].get("encoder") or {}).get("vectors")
+    if vectors is not None and Path(vectors).name in known:
+        given["vectors"] = vectors
+    files = {role: Path(path).expanduser() for role, path in given.items()}
+    return {role: sha256(str(path)) if path.is_file() else str(path) for role, path in files.items()}
+
+
+def _has_criterion(config: Mapping[str, Any]) -> bool:
+    return any(config["success"][key] is not None for key in ("error", "metric"))
+
+
+def _own_choices(node: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
     """The arguments of a ``_target_`` that differ from its signature's defaults, nested ones likewise."""
     if not node.get("_target_"):
         return {}
     parameters = inspect.signature(locate(str(node["_target_"]))).parameters
     chosen: dict[str, Any] = {"_target_": node["_target_"]}
     for key, value in node.items():
-        if key in NOT_SCIENCE or key.startswith("_"):
+        if key in left_out or key.startswith("_"):
             continue
         if isinstance(value, Mapping):
-            chosen[key] = _own_choices(value) if "_target_" in value else dict(value)
+            chosen[key] = _own_choices(value, left_out) if "_target_" in value else dict(value)
         elif key not in parameters or not _same(parameters[key].default, value):
             chosen[key] = value
     return chosen
@@ -324,7 +374,7 @@ def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
     Left out is what cannot change a result.
     """
     left_out = {"paths", "logger", "dry_run", "threads", "replicas", "replicas_max_memory", "budget"}
-    if not any(config["success"][k] for k in ("error", "metric")):
+    if not _has_criterion(config):
         left_out.add("success")
     kept = {k: v for k, v in config.items() if k not in left_out}
     idle = {

@@ -7,6 +7,11 @@ NAN = np.nan
 CUTS = (4, 6, 8)
 
 
+def filled(values, how):
+    """With the means of the observed training rows."""
+    return fill(values, how, CUTS, np.nanmean(values[: CUTS[0]], axis=0))
+
+
 def column(*values):
     return np.array(values, dtype=float)[:, None]
 
@@ -24,13 +29,13 @@ def column(*values):
 def test_each_way_of_filling(how, expected):
     values = column(NAN, 2, NAN, 6, NAN, 10, NAN, NAN)
     before = values.copy()
-    np.testing.assert_allclose(fill(values, how, CUTS)[:, 0], expected)
+    np.testing.assert_allclose(filled(values, how)[:, 0], expected)
     np.testing.assert_array_equal(values, before)
 
 
 def test_linear_does_not_look_beyond_its_split():
     values = column(1, 2, NAN, NAN, 100, 5, 6, 7)
-    np.testing.assert_allclose(fill(values, "linear", CUTS)[:4, 0], [1, 2, 2, 2])
+    np.testing.assert_allclose(filled(values, "linear")[:4, 0], [1, 2, 2, 2])
 
 
 @pytest.mark.parametrize("how", ["mean", "ffill"])
@@ -41,7 +46,7 @@ def test_nothing_depends_on_later_rows(how):
     values[0] = 1
     later = values.copy()
     later[6:] = 99
-    np.testing.assert_array_equal(fill(values, how, CUTS)[:6], fill(later, how, CUTS)[:6])
+    np.testing.assert_array_equal(filled(values, how)[:6], filled(later, how)[:6])
 
 
 @pytest.mark.parametrize("how", ["mean", "ffill", "linear"])
@@ -50,13 +55,19 @@ def test_splits_do_not_see_later_splits(how):
     for cut in CUTS[:2]:
         later = values.copy()
         later[cut:] = NAN
-        np.testing.assert_array_equal(fill(values, how, CUTS)[:cut], fill(later, how, CUTS)[:cut])
+        np.testing.assert_array_equal(filled(values, how)[:cut], filled(later, how)[:cut])
 
 
 @pytest.mark.parametrize("how", ["mean", "ffill", "linear"])
 def test_nothing_missing_nothing_changed(how):
     values = np.arange(16.0).reshape(8, 2)
-    np.testing.assert_array_equal(fill(values, how, CUTS), values)
+    np.testing.assert_array_equal(filled(values, how), values)
+
+
+def test_the_mean_is_that_which_is_given():
+    values = column(NAN, 2, 3, 6, NAN, 10, NAN, NAN)
+    np.testing.assert_allclose(fill(values, "mean", CUTS, np.array([7.0]))[:, 0], [7, 2, 3, 6, 7, 10, 7, 7])
+    np.testing.assert_allclose(fill(values, "linear", (8, 8, 8), np.array([7.0]))[:2, 0], [7, 2])
 
 
 def test_standard_scaling_ignores_missing_cells():

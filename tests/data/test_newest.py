@@ -32,6 +32,8 @@ def write(path, rows):
         {"log": True},
         {"scaling": "minmax"},
         {"impute": "ffill", "mask": True, "scaling": "none"},
+        {"impute": "mean", "log": True, "scaling": "maxabs"},
+        {"impute": "linear", "log": True},
         {"calendar_at": "head"},
         {"gap": 2},
         {"calendar_at": "head", "gap": 2},
@@ -53,6 +55,20 @@ def test_the_window_before_a_test_row_is_that_of_the_data_set(tmp_path, options)
     assert (side is None) == (test.side is None) == (not {"calendar_at", "labels"} & set(options))
     if side is not None:
         torch.testing.assert_close(side[0], test.side[n])
+
+
+def test_a_missing_cell_gets_the_mean_of_the_training_rows(tmp_path):
+    rows = lines(gap=True)
+    dataset = TimeSeries(path=write(tmp_path / "all.csv", rows), targets=["a"], window=6, impute="mean")
+    dataset.load(0)
+    artifacts = json.loads(json.dumps(dataset.artifacts()))
+    later = [["2031-01-01", "x", f"{value}", "5"] for value in (100, 101, 102, "", 104, 105)]
+    table = Table(write(tmp_path / "later.csv", [",".join(row) + "\n" for row in later]))
+    window_TI = newest_window(table, artifacts)[0]
+    assert float(window_TI[3, 0]) == pytest.approx(0.0, abs=1e-6)  # scaled to mean 0 over the training rows
+    assert float(window_TI[2, 0]) > 30
+    del artifacts["mean"]  # a run of before it was kept: the mean of what is there
+    assert float(newest_window(table, artifacts)[0][3, 0]) > 30
 
 
 @pytest.mark.parametrize(

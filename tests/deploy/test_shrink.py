@@ -11,9 +11,12 @@ from torch import nn
 from rnnbench import layers
 from rnnbench.cli import main
 from rnnbench.data.dataset import Sequences
+from rnnbench.data.spec import Batch, DataSpec
 from rnnbench.deploy.shrink import int8, matrices, milliseconds, pruned, sized
 from rnnbench.errors import UserError
 from rnnbench.models import SequenceModel
+from rnnbench.models.encoders import Embedding
+from rnnbench.models.language import LanguageModel
 
 
 def model(backbone=None):
@@ -63,6 +66,18 @@ def test_int8_weights_lie_within_half_a_step_of_the_trained_ones():
     torch.testing.assert_close(found[1:2], small(x_BTI[1:2, :2]), atol=0.02, rtol=0)
     dense = model(layers.LSTM(3, 64, batch_first=True))
     assert sized("int8", int8(dense), dense).bytes < 0.35 * sized("whole", dense).bytes
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@torch.no_grad()
+def test_vectors_that_words_are_scored_with_too_stay_as_they_are(dropout):
+    spec = DataSpec("language_modelling", 1, 20, vocabulary=21, per_step=True)
+    dense = LanguageModel(
+        layers.LSTM(16, 16, batch_first=True), 20, None, Embedding(spec, 16), tied=True, output_dropout=dropout
+    ).eval()
+    batch = Batch(torch.randint(1, 20, (2, 5, 1)), torch.zeros(2, 5, dtype=torch.long))
+    torch.testing.assert_close(int8(dense).run(batch).values, dense.run(batch).values, atol=0.02, rtol=0)
 
 
 @pytest.mark.parametrize(

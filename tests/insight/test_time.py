@@ -66,6 +66,29 @@ def test_gates_are_those_of_torch(cell):
         torch.testing.assert_close(found[name], torch.stack(rows).detach())
 
 
+@pytest.mark.parametrize("options", [{"zoneout": 0.5}, {"learned_state": True}, {"layer_norm": True}])
+def test_gates_are_those_of_the_layer_with_what_is_around_its_cell(options):
+    """Made again from the states that the layer gives when it is fed a step at a time."""
+    torch.manual_seed(0)
+    layer = Recurrent(GRU, 2, 3, batch_first=True, **options)
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter)
+    layer.eval()
+    x = torch.randn(1, 4, 2)
+    found = gates(SimpleNamespace(model=SequenceModel(layer, 1, "last").eval()), Batch(x, x))
+    weights, state = layer.state_dict(), None
+    h = weights["initial_h_l0"][None] if "initial_h_l0" in weights else torch.zeros(1, 3)
+    for t in range(4):
+        sums = {"ih": x[:, t] @ weights["weight_ih_l0"][:6].t(), "hh": h @ weights["weight_hh_l0"][:6].t()}
+        if "layer_norm" in options:  # over the rows of a stage, and r and z are made in one
+            sums = {k: nn.functional.layer_norm(s, (6,), weights[f"gain_{k}_l0"][:6]) for k, s in sums.items()}
+        r, z = sum(s + weights[f"bias_{k}_l0"][:6] for k, s in sums.items()).sigmoid().chunk(2, -1)
+        torch.testing.assert_close(found["r"][t], r[0])
+        torch.testing.assert_close(found["z"][t], z[0])
+        _, state = layer(x[:, t : t + 1], state)
+        h = state[0].detach()
+
+
 def test_a_cell_without_named_gates_has_no_picture_of_them():
     assert isinstance(gates(trained(MGU), Batch(torch.randn(1, 2, 2), torch.zeros(1))), dict)
 

@@ -16,6 +16,12 @@ def layer_of(cell, **options):
     return Recurrent(cell, 3, 4, batch_first=True, **options).eval()
 
 
+def test_a_stack_whose_layers_have_states_of_different_size():
+    layer = layer_of(cells.QRNN, num_layers=2, bidirectional=True)
+    x = torch.randn(2, 5, 3)
+    same(Stepwise(layer)(x), layer(x))
+
+
 def same(found, wanted):
     torch.testing.assert_close(found[0], wanted[0])
     torch.testing.assert_close(found[1], wanted[1])

@@ -29,3 +29,18 @@ def test_tolerance_is_a_border():
 
 def test_smallest():
     assert match_hidden_size(lambda h: 10 * h, 10).hidden_size == 1
+
+
+@pytest.mark.parametrize("sizes", [range(33, 9999), range(3, 9999, 8), [40], [2, 3, 30, 31, 700]])
+@pytest.mark.parametrize("target", [1000, 20_000, 123_456])
+def test_sizes_without_a_backbone_are_passed_over(sizes, target):
+    count = COUNTS["gru"]
+    best = min(sizes, key=lambda h: abs(count(h) - target))
+    found = match_hidden_size(lambda h: count(h) if h in sizes else None, target, tolerance=1e9)
+    assert found.hidden_size in sizes
+    assert abs(found.parameters - target) == abs(count(best) - target)
+
+
+def test_no_size_at_all():
+    with pytest.raises(ValueError, match="params=9: no hidden size up to 512 can be built"):
+        match_hidden_size(lambda h: None, 9)

@@ -45,6 +45,14 @@ def test_an_identity_of_digits_stays_text(make, tmp_path):
     assert read_archive(tmp_path / "a.csv")[0].job.identity == "12e4567890123456"
 
 
+def test_texts_with_odd_ends_of_lines_come_back(make, tmp_path):
+    path = tmp_path / "records.csv"
+    runs = [make.run(seed=i, hparams={"dataset.sep": text}) for i, text in enumerate(("a\rb", "\r", "\r\n", "\n", "a"))]
+    write_archive(runs, path)
+    found = {run.job.seed: run.job.hparams["dataset.sep"] for run in read_archive(path)}
+    assert [found[i] for i in range(5)] == ["a\rb", "\r", "\r\n", "\n", "a"]
+
+
 def test_bad_archives_are_named(make, tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         read_archive(tmp_path / "none.csv")

@@ -25,7 +25,8 @@ def test_text_gives_its_rounding_and_accuracy_its_scale():
     [({"vaule": 1}, "unknown key 'vaule'; did you mean value"), ({"value": "about 8"}, "is not a number"),
      ({"scale": "logg"}, "did you mean log"), ({"runs_averaged": 0}, "runs_averaged"), ({"rounding": -1}, "rounding"),
      ({"value": None}, "value=None is not a number"), ({"rounding": "0.01"}, "rounding='0.01' is not a number"),
-     ({"split": "dev"}, "split='dev'; choose one of test"), ({"value": -1, "scale": "log"}, "has no logarithm")],
+     ({"split": "dev"}, "split='dev'; choose one of test"), ({"value": -1, "scale": "log"}, "has no logarithm"),
+     ({"metric": "accuracy", "value": "95.0"}, "value=95: accuracy is 1 at best; divide percentages by 100")],
 )  # fmt: skip
 def test_mistakes_are_named(change, message):
     with pytest.raises(UserError, match=f"number 2: .*{message}"):

@@ -35,6 +35,29 @@ def test_engine_versions_and_data_are_settings_too(make, change, key):
     assert arrange(runs, "model", "dataset").split_by == (key,)
 
 
+@pytest.mark.parametrize(
+    ("group", "chosen", "key"),
+    [
+        ("trainer", {"clip_norm": 1.0}, "trainer.clip_norm"),
+        ("scheduler", {"_target_": "torch.StepLR", "step_size": 3}, "scheduler.step_size"),
+        ("model", {"zoneout": {"h": 0.1}}, "model.zoneout.h"),
+        ("init_from", "0123", "init_from"),
+        ("files", {"test_path": "ab"}, "files.test_path"),
+    ],
+)
+def test_null_and_a_value_are_not_averaged(make, group, chosen, key):
+    """What is null is no hyperparameter of a record, and its science names what differs from the default alone."""
+    plain, other = {"model": {"name": "lstm"}}, {"model": {"name": "lstm"}, group: chosen}
+    runs = [make.run(seed=0, science=plain), make.run(seed=1, science=other)]
+    runs.append(make.run(seed=2, status="pending"))
+    grid = arrange(runs, "model", "dataset")
+    assert grid.split_by == (key,)
+    name = key.rsplit(".", 1)[-1]
+    assert f"lstm ({name}=default)" in grid.rows.labels
+    assert len(grid.rows.labels) == 2
+    assert [run.job.seed for run in grid.cells[f"lstm ({name}=default)", "adding"]] == [0, 2]
+
+
 def test_an_unfinished_run_belongs_to_the_finished_ones(make):
     runs = [make.run(seed=0), make.run(seed=1, status="pending"), make.run(seed=2, status="failed")]
     assert len(arrange(runs, "model", "dataset").cells["lstm", "adding"]) == 3

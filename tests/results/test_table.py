@@ -2,6 +2,7 @@ import pytest
 from scipy import stats
 
 from rnnbench.errors import UserError
+from rnnbench.records.published import Published
 from rnnbench.results.table import build
 from rnnbench.results.verdict import REPRODUCED, TOO_FEW
 
@@ -31,6 +32,12 @@ def test_cells_hold_mean_interval_and_counts(runs):
     assert ("gru", "digits") not in table.cells
     assert table.rows.labels == ("lstm", "gru", "baseline")
     assert table.cols.labels == ("adding", "digits")
+
+
+def test_a_published_number_on_a_log_scale_has_no_verdict_where_a_value_has_no_logarithm(make):
+    number = Published("lstm", "adding", "mse", 0.011, scale="log")
+    assert build(seeds(make, GOOD), published=[number]).cells["lstm", "adding"].verdict is not None
+    assert build(seeds(make, [*GOOD, 0.0]), published=[number]).cells["lstm", "adding"].verdict is None
 
 
 def test_the_best_is_marked_within_its_data_set(runs):

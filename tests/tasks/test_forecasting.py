@@ -75,6 +75,22 @@ def test_single_precision_is_enough():
     assert measure(task, flat(POINT), torch.float32) == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.parametrize("log", [False, True])
+def test_rse_of_a_high_level_that_scaling_does_not_take_away(log):
+    """As with scaling=maxabs or none: 20,000 with a deviation of 30, in single precision."""
+    truth, point = 20000 + 30 * TRUTH, 20000 + 30 * POINT
+    top = np.log(truth).max() if log else truth.max()
+    task = Forecasting()
+    task.bind({"targets": ["a", "b"], "scale": {"a": top, "b": top}, "shift": {"a": 0.0, "b": 0.0}, "log": log,
+               "mean": dict.fromkeys("ab", np.log(20100) if log else 20100.0)})  # fmt: skip
+    scaled_truth, scaled_point = ((np.log(v) if log else v) / top for v in (truth, point))
+    metrics = task.metrics(SPEC)
+    outputs, targets = flat(scaled_point, torch.float32), flat(scaled_truth, torch.float32)
+    task.update(metrics, outputs, targets, task.losses(outputs, targets))
+    expected = formulas(truth, point, truth, point)["rse"]
+    assert float(metrics.compute()["rse"]) == pytest.approx(expected, rel=2e-3)
+
+
 def test_one_number_a_forecast():
     task = Forecasting()
     spec = DataSpec("forecasting", 1, 1, window=Window(5, 1, (0,), 1))
@@ -90,6 +106,25 @@ def test_the_correlation_of_a_constant_is_no_number():
     found = measure(Forecasting(), torch.full((40, 6), 0.7), torch.float32)
     assert np.isnan(found["corr"])
     assert found["mae"] == pytest.approx(np.abs(TRUTH - 0.7).mean(), rel=1e-5)
+
+
+def test_a_forecast_that_does_not_vary_counts_as_no_correlation_a_truth_that_does_not_is_left_out():
+    task = Forecasting()
+    truth, point = TRUTH.copy(), POINT.copy()
+    point[:, 0, 0], truth[:, 2, 1] = 0.7, 0.3
+    metrics = task.metrics(SPEC)
+    task.update(metrics, flat(point), flat(truth), task.losses(flat(point), flat(truth)))
+    corr = [np.corrcoef(point[:, s, c], truth[:, s, c])[0, 1] for s, c in ((0, 1), (1, 0), (1, 1), (2, 0))]
+    assert float(metrics.compute()["corr"]) == pytest.approx(sum(corr) / 5, rel=1e-5)
+
+
+def test_the_deviation_of_the_best_normal_distribution_may_be_large():
+    task = Forecasting(output="gaussian")
+    truth = torch.tensor([[4000.0], [7000.0], [5500.0]], dtype=torch.float64)
+    constant = task.constant(truth)
+    assert float(task.losses(constant.expand(3, 2), truth).mean()) == pytest.approx(
+        -norm.logpdf(truth[:, 0], 5500, truth.numpy().std()).mean(), rel=1e-6
+    )
 
 
 def test_train_metrics_are_few():
@@ -175,6 +210,7 @@ def test_outputs_of_the_head(strategy, size):
         ({"quantiles": [0.5, 0.1]}, "quantiles="),
         ({"quantiles": [0.0, 0.5]}, "quantiles="),
         ({"quantiles": []}, "quantiles="),
+        ({"quantiles": [0.05, 0.95]}, r"quantiles=\[0.05, 0.95\]: needs 0.5"),
     ],
 )
 def test_options_are_checked(options, message):

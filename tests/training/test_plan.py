@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from rnnbench.records.identity import identity
 from rnnbench.training.plan import Problems
@@ -70,6 +71,51 @@ def test_the_resolved_engine_is_in_the_identity(runs):
     assert runs.plan(f"model.engine={default.engine}").job.identity == default.job.identity
 
 
+def test_a_plateau_is_one_of_what_selects(runs):
+    words = ["dataset=digits", "scheduler=plateau", "scheduler.patience=1"]
+    for metric, mode in (("accuracy", "max"), ("nll", "min")):
+        plan = runs.plan(*words, f"trainer.select_by={metric}")
+        weight = torch.nn.Parameter(torch.zeros(1))
+        schedule = plan.scheduler(torch.optim.SGD([weight], lr=1.0))
+        assert schedule.mode == mode
+        for _ in range(6):
+            schedule.step(0.9)
+        assert schedule.get_last_lr() == [pytest.approx(schedule.factor**2)]  # nothing improves: torch's own count
+
+
+def test_each_role_of_a_file_is_part_of_the_identity(runs, tmp_path):
+    for name, text in (("a/x.csv", "t,c\n" + "good,1\nbad,0\n" * 9), ("b/x.csv", "t,c\n" + "nice,1\nsad,0\n" * 9)):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    words = ["dataset=text_csv", "dataset.text_column=t", "dataset.label_column=c"]
+    a, b = f"{tmp_path}/a/x.csv", f"{tmp_path}/b/x.csv"
+
+    def name(*more):
+        return runs.plan(*words, *more).job.identity
+
+    forth = name(f"dataset.path={a}", f"dataset.test_path={b}")
+    assert forth != name(f"dataset.path={b}", f"dataset.test_path={a}")
+    (tmp_path / "c").mkdir()
+    moved = tmp_path / "c" / "x.csv"
+    moved.write_text((tmp_path / "a/x.csv").read_text())
+    assert forth == name(f"dataset.path={moved}", f"dataset.test_path={b}")  # where it lies is nothing
+    moved.write_text("t,c\n" + "well,1\nbad,0\n" * 9)
+    assert forth != name(f"dataset.path={moved}", f"dataset.test_path={b}")
+    assert "files" not in runs.plan(*words, f"dataset.path={a}").science
+
+
+def test_a_file_of_a_data_set_without_a_fingerprint_of_its_own_counts(runs, tmp_path):
+    one, two = tmp_path / "one.txt", tmp_path / "two.txt"
+    one.write_text("1")
+    two.write_text("2")
+    words = ["dataset._target_=toys.FromFile", f"+dataset.path={one}"]
+    first = runs.plan(*words).job.identity
+    assert first != runs.plan(*words[:1], f"+dataset.path={two}").job.identity
+    two.write_text("1")
+    runs.composed.clear()
+    assert first == runs.plan(*words[:1], f"+dataset.path={two}").job.identity
+
+
 def test_planning_writes_nothing(runs):
     runs.plan()
     assert list(runs.folder.iterdir()) == []
@@ -106,6 +152,10 @@ def test_compiled_code_is_for_full_precision_on_the_cpu(runs):
     [
         (["budget.params=960", "model.hidden_size=4"], "model.hidden_size and budget.params=960 exclude each other"),
         (["success.metric=f1", "success.threshold=1"], "success.metric=f1: regression has mse, mae"),
+        (
+            ["dataset=digits", "trainer.select_by=accuracy", "scheduler=plateau", "+scheduler.mode=min"],
+            "scheduler.mode=min: accuracy, which selects, is better the more it is; leave it out",
+        ),
         (["success.metric=mse"], "success.metric and success.threshold need each other"),
         (["success.threshold=0.1"], "success.metric and success.threshold need each other"),
         (["success.mean=0.1"], "success.mean=0.1: is of errors, set success.error too"),
@@ -124,8 +174,17 @@ def test_criterion_that_cannot_be(runs, overrides, line):
     assert line in str(caught.value)
 
 
+def test_a_criterion_is_about_what_validation_measures(runs, tmp_path):
+    (tmp_path / "pairs.tsv").write_text("".join(f"ein wort {i}\ta word {i}\n" for i in range(30)))
+    words = ["dataset=parallel_text", f"dataset.path={tmp_path}/pairs.tsv", "success.metric=bleu"]
+    with pytest.raises(Problems, match=r"success\.metric=bleu: translation has nll, perplexity on validation"):
+        runs.plan(*words, "success.threshold=0.1")
+    assert runs.plan(*words, "success.threshold=0.1", "task.valid_bleu=true").science["success"]["metric"] == "bleu"
+
+
 def test_criterion_is_part_of_the_identity_and_its_absence_of_none(runs):
     plain = runs.plan()
+    assert runs.plan("success.window=7", "success.wrong=2").job.identity == plain.job.identity
     assert "success" not in plain.science
     assert not [key for key in plain.job.hparams if key.startswith("success")]
     chosen = runs.plan("success.error=0.1")

@@ -88,6 +88,13 @@ def test_lock(runs):
         run(plan, StopFlag())
 
 
+def test_a_trial_may_succeed_before_its_first_validation(runs):
+    record = runs.train("success.error=100", "success.window=2", "trainer.validate_every=2")
+    assert record["status"] == "finished"
+    assert record["metrics"]["train"]["sequences_to_success"] > 0
+    assert record["selection"]["step"] == record["steps"] > 0
+
+
 @pytest.mark.parametrize("schedule", [(), ("scheduler=plateau", "scheduler.patience=0", "optimizer.lr=0.5")])
 def test_more_epochs_go_on_from_the_shorter_run(runs, schedule):
     whole = runs.train(*schedule, "trainer.max_epochs=5", where="whole")

@@ -69,3 +69,11 @@ class Spoken(Toy):
 
     def answer(self, prediction: torch.Tensor, artifacts: dict) -> dict:
         return {"sum": artifacts["factor"] * float(prediction)}
+
+
+class FromFile(Toy):
+    """A user's own, that says nothing of its file but where it lies."""
+
+    def __init__(self, name: str, batch_size: int, path: str, size: int = 23, ragged: bool = False):
+        super().__init__(name, batch_size, size, ragged)
+        self.path = path

@@ -81,7 +81,11 @@ class Compiled:
         size = self._work_size(at.batch, 64 // some.element_size())
         scratch = torch.empty(threads * size, dtype=some.dtype)
         here = [tensors.get(buffer) for buffer in self.buffers]
-        pointers = self._pointers(*(None if tensor is None else tensor.data_ptr() for tensor in here))
+        try:
+            pointers = self._pointers(*(None if tensor is None else tensor.data_ptr() for tensor in here))
+        except RuntimeError as error:
+            text = "engine='fused' cannot run where torch batches gradients itself (is_grads_batched, vectorize)"
+            raise RuntimeError(f"{text}: set engine='loop', or use torch.func.jacrev") from error
         strides = self._strides(*(tensor.stride(0) if tensor is not None and models > 1 else 0 for tensor in here))
         rows, offsets = at.rows
         job = _Job(models, len(at.sizes), at.batch, at.reverse, at.kept, slices, threads, size)
@@ -216,12 +220,18 @@ class _Reverse(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: Any, form: Compiled, at: Steps, needs: tuple[bool, ...], *tensors: Any) -> Any:
-        found = _Reverse.apply(form, at, needs, *_models_first(info, in_dims[3:], tensors))
+        first = _models_first(info, in_dims[3:], tensors)
+        written = len(needs) + 1 + len(form.program.states)  # from here on; each model writes into its own
+        first[written:] = [t if t is None else t.contiguous() for t in first[written:]]
+        found = _Reverse.apply(form, at, needs, *first)
         return found, tuple(None if value is None else 0 for value in found)
 
 
 def _models_first(info: Any, dims: Sequence[int | None], tensors: Sequence[Tensor | None]) -> list[Tensor | None]:
     """Every tensor with the dimension of the models in front."""
+    data = tensors[0]
+    if data is not None and data.dim() - (dims[0] is not None) > 2:
+        raise RuntimeError("engine='fused' runs under one vmap, not under several: set engine='loop'")
     return [
         t if t is None else t.movedim(dim, 0) if dim is not None else t.expand(info.batch_size, *t.shape)
         for t, dim in zip(tensors, dims)

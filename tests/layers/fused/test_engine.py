@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.func import functional_call, grad, stack_module_state, vmap
+from torch.func import functional_call, grad, jacrev, stack_module_state, vmap
 from torch.nn import functional as F
 
 from rnnbench.cells import GRU, LSTM, RNN, LayerNormLSTM
@@ -191,6 +191,41 @@ def test_vmap_over_models_equals_a_loop_over_them(cell: type[Cell]):
         )
         for (name, _), one in zip(layer.named_parameters(), alone):
             torch.testing.assert_close(gradients[name][m], one, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("lengths", [None, (6, 3, 2, 6)], ids=["equal", "ragged"])
+@pytest.mark.parametrize("cell", [Unseen, LSTM, GRU, RNN])
+def test_several_gradients_of_one_pass_at_once(cell: type[Cell], lengths: tuple[int, ...] | None):
+    """Where only what comes from above is batched: every row of a Jacobian has buffers of its own."""
+    torch.manual_seed(0)
+    layer = Recurrent(cell, 3, 5, engine="fused", dtype=torch.float64)
+    x, told = torch.randn(6, 4, 3, dtype=torch.float64), None if lengths is None else torch.tensor(lengths)
+
+    def last(x: Tensor, weight: Tensor) -> Tensor:
+        return functional_call(layer, {"weight_ih_l0": weight}, (x,), {"lengths": told})[0][1].flatten()
+
+    weight = layer.weight_ih_l0.detach()
+    found = jacrev(last, argnums=(0, 1))(x, weight)
+    for wanted in (x, weight):
+        wanted.requires_grad_()
+    rows = [torch.autograd.grad(one, (x, weight), retain_graph=True) for one in last(x, weight)]
+    for jacobian, expected in zip(found, zip(*rows)):
+        torch.testing.assert_close(jacobian, torch.stack(expected), rtol=1e-10, atol=1e-12)
+
+
+def test_gradients_that_torch_batches_itself_are_refused_in_one_line():
+    layer, x = lstm(requires_grad=True)
+    out = layer(x)[0][-1].flatten()
+    with pytest.raises(
+        RuntimeError, match=r"is_grads_batched, vectorize\): set engine='loop', or use torch.func.jacrev"
+    ):
+        torch.autograd.grad(out, x, torch.eye(len(out), dtype=x.dtype), is_grads_batched=True)
+
+
+def test_one_vmap_inside_another_is_refused_in_one_line():
+    layer, x = lstm()
+    with pytest.raises(RuntimeError, match="engine='fused' runs under one vmap, not under several"):
+        vmap(vmap(lambda x: layer(x)[0]))(x.expand(2, 3, *x.shape))
 
 
 @pytest.mark.parametrize("lengths", [None, (6, 6, 5, 3, 2, 1, 1, 1)], ids=["equal", "ragged"])
