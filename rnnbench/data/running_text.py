@@ -258,7 +258,7 @@ def read_text(path: str, encoding: str) -> str:
         raise UserError(f"encoding={encoding}: there is no such encoding") from error
     if not text.strip():
         raise UserError(f"{path} is empty")
-    return text.replace("\r\n", "\n")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
 def _bytes(path: str) -> bytes:

@@ -158,5 +158,7 @@ def read_text(path: str, encoding: str) -> str:
         return Path(path).expanduser().read_text(encoding=encoding).removeprefix("\ufeff")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeError, LookupError) as error:
+    except LookupError as error:
+        raise UserError(f"dataset.encoding={encoding}: there is no such encoding") from error
+    except UnicodeError as error:
         raise UserError(f"{path}: is not {encoding} text; set dataset.encoding, for instance cp1252") from error

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Union
 
 from rnnbench import schema
-from rnnbench.errors import nearest
+from rnnbench.errors import UserError, nearest
 
 TARGETS = ("dataset", "task", "model", "optimizer", "scheduler")
 # What a part inside a group is given when it is built: the cell of a model, the encoder of a task.
@@ -31,12 +31,25 @@ def locate(target: str) -> Any:
         raise ValueError(f"_target_={target}: cannot be imported: {reason}") from error
 
 
+class Problems(UserError):
+    """Everything that is wrong with one configuration, a line each."""
+
+    def __init__(self, lines: Sequence[str]):
+        super().__init__("\n".join(lines))
+        self.lines = list(lines)
+
+
 def problems(config: Mapping[str, Any]) -> list[str]:
     """Every problem of a plain configuration, a line each."""
     found = list(_ranges(config, schema.Config, ""))
     for first, second in schema.EXCLUSIVE:
         if _get(config, first) is not None and _get(config, second) is not None:
             found.append(f"{first} and {second} exclude each other: set one to null")
+    trainer = config.get("trainer")
+    if isinstance(trainer, Mapping) and trainer.get("select") == "best":
+        every, epochs = trainer.get("validate_every"), trainer.get("max_epochs")
+        if isinstance(every, int) and isinstance(epochs, int) and every > epochs > 0:
+            found.append(f"trainer.validate_every={every}: nothing to select by within trainer.max_epochs={epochs}")
     if line := replicas_problem(config.get("replicas")):
         found.append(line)
     provided = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,6 +13,15 @@ from typing import Any, NoReturn
 from rnnbench.errors import UserError
 from rnnbench.training.compose import CONFIG_NAME, Composer, any_budget
 
+IDLE = {
+    **dict.fromkeys(("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"), "runs go to paths.runs_dir"),
+    **dict.fromkeys(("hydra.job.name", "hydra.output_subdir"), "a run's folder is named by dataset, model and seed"),
+    "hydra.job.chdir": "runs stay in the folder that the command was started in",
+    "hydra.mode": "give -m for a sweep",
+    **dict.fromkeys(("hydra/job_logging", "hydra/hydra_logging", "hydra.verbose"), "see the keys of logger"),
+    "--config-path": "give --config-dir, a folder beside our configurations",
+    "--experimental-rerun": "type the command of the run's provenance.json again",
+}
 INTERRUPTED = 130
 FAILED = 1
 
@@ -33,6 +42,7 @@ def main(arguments: Sequence[str]) -> Outcome:
     parser = get_args_parser()
     parser.prog, parser.error = "rnnbench train", _refuse
     args = parser.parse_intermixed_args(list(arguments))
+    _refuse_idle(args)
     composer = Composer(args.config_dir, args.config_name or CONFIG_NAME)
     if _told(composer, parser, args):
         return Outcome(0)
@@ -45,6 +55,17 @@ def main(arguments: Sequence[str]) -> Outcome:
 def _refuse(message: str) -> NoReturn:
     """In place of argparse's own lines of usage, and of its exit."""
     raise UserError(f"{message}; see `rnnbench train --help`")
+
+
+def _refuse_idle(args: argparse.Namespace) -> None:
+    """What Hydra would act on and a run of ours does not: silence would look like obedience."""
+    options = {"--config-path": args.config_path, "--experimental-rerun": args.experimental_rerun}
+    for option, value in options.items():
+        if value is not None:
+            raise UserError(f"{option}: has no effect here; {IDLE.get(option, 'leave it out')}")
+    for override in args.overrides:
+        if (key := override.lstrip("+~").partition("=")[0]) in IDLE:
+            raise UserError(f"{override}: has no effect here; {IDLE[key]}")
 
 
 def _told(composer: Composer, parser: argparse.ArgumentParser, args: argparse.Namespace) -> bool:
@@ -74,7 +95,7 @@ def single(composer: Composer, overrides: Sequence[str]) -> int:
     cfg = composer.one(overrides)
     plan = make_plan(cfg, overrides)
     if cfg.dry_run:
-        return _list_jobs([plan])
+        return list_jobs([plan])
     from rnnbench.records.store import RunDirectory
     from rnnbench.training.callbacks import Interrupted, StopFlag
     from rnnbench.training.run import run
@@ -103,13 +124,17 @@ def single(composer: Composer, overrides: Sequence[str]) -> int:
 def _show_one(status: str, record: dict) -> None:
     print(f"{record['model']} on {record['dataset']}, seed {record['seed']}: {status}")
     for split, values in record["metrics"].items():
-        print(f"  {split:<6}" + "  ".join(f"{k} {v:.4g}" for k, v in values.items() if v is not None))
+        print(f"  {split:<6}{_in_a_line(values)}")
     if record["baseline"]:
-        print("  constant prediction, test: " + "  ".join(f"{k} {v:.4g}" for k, v in record["baseline"].items()))
+        print(f"  constant prediction, test: {_in_a_line(record['baseline'])}")
     for name, values in record.get("references", {}).items():
-        print(f"  {name}, test: " + "  ".join(f"{k} {v:.4g}" for k, v in values.items() if v is not None))
+        print(f"  {name}, test: {_in_a_line(values)}")
     chosen = record["selection"]
     print(f"  weights: {chosen['rule']} ({chosen['metric']}), epoch {chosen['epoch']} of {record['epochs']}")
+
+
+def _in_a_line(values: Mapping[str, float | None]) -> str:
+    return "  ".join(f"{k} {v:.4g}" for k, v in values.items() if v is not None)
 
 
 def sweep(composer: Composer, overrides: Sequence[str], command: Sequence[str]) -> Outcome:
@@ -118,9 +143,11 @@ def sweep(composer: Composer, overrides: Sequence[str], command: Sequence[str]) 
 
     pin_threads()
     master, jobs = composer.sweep(overrides)
+    if not jobs:
+        raise UserError(f"{' '.join(overrides)}: is a sweep of no job; a range or a glob in it is empty")
     plans = plan_all(composer, master, jobs)
     if master.dry_run:
-        return Outcome(_list_jobs(plans))
+        return Outcome(list_jobs(plans))
     return run_jobs(composer, master, jobs, plans, command)
 
 
@@ -143,7 +170,7 @@ def run_jobs(
     return Outcome(FAILED if stopped else 0, folder.path, stopped)
 
 
-def _list_jobs(plans: Sequence) -> int:
+def list_jobs(plans: Sequence) -> int:
     """``dry_run=true``: what would run, and where."""
     for i, plan in enumerate(plans, 1):
         p, size = plan.parameters, plan.config["model"].get("hidden_size", "-")

@@ -140,9 +140,15 @@ class Composer:
                 with_log_configuration=False,
             )
             params = OmegaConf.select(master, "hydra.sweeper.params") or {}
-            task = [any_budget(f"{k}={v}") for k, v in params.items()] + list(master.hydra.overrides.task)
+            told = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)  # each job resolves its own
+            task = [any_budget(f"{k}={v}") for k, v in params.items()] + list(map(str, told or ()))
             parsed = OverridesParser.create(config_loader=self.hydra.config_loader).parse_overrides(task)
-            return master, BasicSweeper.split_arguments(parsed, None)[0]
+            jobs = BasicSweeper.split_arguments(parsed, None)[0]
+        for word in (word for job in jobs for word in job):
+            group, _, name = word.lstrip("+").partition("=")
+            if name.startswith("_") and "." not in group:
+                raise UserError(f"{group}={name}: is a base of others; leave it out, as '{group}=glob(*,exclude=[_*])'")
+        return master, jobs
 
     def job(self, master: DictConfig, overrides: Sequence[str]) -> DictConfig:
         """The configuration of one job of a sweep, as the launcher will compose it."""

@@ -21,6 +21,7 @@ from rnnbench.data.module import SequenceDataModule
 from rnnbench.data.seeding import derive
 from rnnbench.errors import UserError
 from rnnbench.tasks.module import SequenceModule
+from rnnbench.training.command import list_jobs
 from rnnbench.training.compose import Composer, any_budget
 from rnnbench.training.devices import quiet
 from rnnbench.training.pictures import save_picture
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str], parser: argparse.ArgumentParser) -> int:
         raise UserError(f"--out {args.out}: is a folder; name the picture, as {args.out / 'lr_find.png'}")
     overrides = [any_budget(override) for override in args.overrides]
     plan = make_plan(Composer(args.config_dir).one(overrides), overrides)
+    if plan.config["dry_run"]:
+        return list_jobs([plan])
     rates, losses = range_test(plan, args.min_lr, args.max_lr, args.steps)
     found = suggestion(rates, losses)
     draw(plan, rates, losses, found, args.out)

@@ -25,9 +25,10 @@ from rnnbench.records.identity import flatten, identity, without_defaults
 from rnnbench.records.record import Job
 from rnnbench.records.store import RunDirectory, run_name
 from rnnbench.tasks import Task
-from rnnbench.training.check import TARGETS, locate, problems
+from rnnbench.training.check import TARGETS, Problems, locate, problems
 from rnnbench.training.compose import plain
 from rnnbench.training.explain import full_key
+from rnnbench.training.trial_steps import set_plateau, try_schedule, try_step
 
 FILES = ("path", "valid_path", "test_path", "target_path", "valid_target_path", "test_target_path")
 # Where the files of a dataset lie and how many sequences are scored at once changes no result.
@@ -35,14 +36,6 @@ NOT_SCIENCE = {"data_dir", "eval_batch_size", *FILES}
 TYPED = {"trainer": schema.Trainer, "debug": schema.Debug, "success": schema.Success}
 HEAD = ("dataset", "model", "parameters", "seed")
 _SOLVED: dict[str, Match] = {}  # what was asked to the answer: the jobs of a sweep ask the same for every seed
-
-
-class Problems(UserError):
-    """Everything that is wrong with one configuration, a line each."""
-
-    def __init__(self, lines: Sequence[str]):
-        super().__init__("\n".join(lines))
-        self.lines = list(lines)
 
 
 @dataclass
@@ -93,7 +86,8 @@ def make_plan(cfg: DictConfig, overrides: Sequence[str] = ()) -> Plan:
     dataset = build_part("dataset", config["dataset"])()
     task = build_task(config)
     if config["task"]["name"] != dataset.spec.task:
-        raise Problems([f"task={config['task']['name']}: dataset {dataset.name} poses {dataset.spec.task}"])
+        told, poses = config["task"]["name"], dataset.spec.task
+        raise Problems([f"task={told}: dataset {dataset.name} poses {poses}; set task={poses}"])
     match = _solve_budget(config, dataset, task, overrides)
     backbone = build_part("model", config["model"])
     model = _meta(backbone, dataset, task, "model")
@@ -148,8 +142,8 @@ def build_part(group: str, node: Mapping[str, Any]) -> Callable[..., Any]:
             cause = error.__cause__ or error
             if isinstance(cause, UserError):
                 raise cause from error
-            if not isinstance(cause, (ValueError, TypeError)):
-                raise
+            if not isinstance(cause, (ValueError, TypeError)) and group not in ("optimizer", "scheduler"):
+                raise  # those of torch refuse values by errors of any kind
             reason = " ".join(str(cause).split("full_key")[0].split())
             raise Problems([f"{group} ({node['_target_']}): {reason}"]) from error
 
@@ -196,27 +190,14 @@ def _solve_budget(config: dict[str, Any], dataset: Any, task: Any, overrides: Se
     return _SOLVED[asked]
 
 
-def _set_plateau(scheduler: dict[str, Any], task: Task) -> None:
-    """Tell a schedule that waits for a plateau which way is better; ``min`` is torch's default."""
-    from torch.optim.lr_scheduler import ReduceLROnPlateau
-
-    if scheduler["_target_"] is None or locate(scheduler["_target_"]) is not ReduceLROnPlateau:
-        return
-    mode = task.modes[task.primary]
-    if scheduler.get("mode", mode) != mode:
-        text = f"{task.primary}, which selects, is better the {'less' if mode == 'min' else 'more'} it is; leave it out"
-        raise Problems([f"scheduler.mode={scheduler['mode']}: {text}"])
-    if mode == "max":
-        scheduler["mode"] = mode
-
-
 def _optimizer(config: dict[str, Any], model: Any, task: Task) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
     optimizer = partial(build_part("optimizer", config["optimizer"]))
-    _set_plateau(config["scheduler"], task)
+    set_plateau(config["scheduler"], task)
     scheduler = None if config["scheduler"]["_target_"] is None else build_part("scheduler", config["scheduler"])
     trial = optimizer(list(model.parameters()))
+    try_step(optimizer, config)
     if scheduler is not None:
-        _try_schedule(scheduler(trial), config["scheduler"]["_target_"])
+        try_schedule(scheduler(trial), config)
     return optimizer, scheduler
 
 
@@ -255,21 +236,13 @@ def _check_success(config: dict[str, Any], dataset: Any, task: Any) -> None:
         lines.append(f"success.error: {config['task']['name']} measures no errors of sequences; use success.metric")
     if chosen["mean"] is not None and chosen["error"] is None:
         lines.append(f"success.mean={chosen['mean']}: is of errors, set success.error too")
+    by_window = chosen["error"] is not None and chosen["split"] == "train"
+    if by_window and chosen["wrong"] >= chosen["window"]:
+        lines.append(f"success.wrong={chosen['wrong']}: any success.window={chosen['window']} sequences would do")
     if chosen["error"] is not None and config["trainer"]["devices"] not in (1, "1", "auto"):
         lines.append("success.error: sequences are judged in one process, set trainer.devices=1")
     if lines:
         raise Problems(lines)
-
-
-def _try_schedule(schedule: Any, target: str) -> None:
-    """One step, because some schedules meet a bad argument only there."""
-    from torch.optim.lr_scheduler import ReduceLROnPlateau
-
-    try:
-        schedule.optimizer.step()
-        schedule.step(*((1.0,) if isinstance(schedule, ReduceLROnPlateau) else ()))
-    except (ValueError, TypeError, ArithmeticError) as error:
-        raise Problems([f"scheduler ({target}): cannot take a step with these values: {error}"]) from error
 
 
 def _targets(node: Mapping[str, Any]) -> list[str]:
@@ -382,6 +355,8 @@ def hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
     }
     flat = flatten(kept).items()
     shown = {k: v for k, v in flat if v is not None and not {k, *k.split(".")} & (NOT_SCIENCE | idle) and "._" not in k}
+    for group in ("optimizer", "scheduler"):
+        shown[group] = str(config[group]["_target_"] or "none").rpartition(".")[2]
     for part in ("encoder", "composition"):
         target = (config["task"].get(part) or {}).get("_target_", "none")
         shown[f"task.{part}"] = target.rpartition(".")[2]

@@ -18,9 +18,10 @@ from typing import Any
 from rnnbench.errors import UserError
 from rnnbench.records.store import RunBusy, RunDirectory
 from rnnbench.training.callbacks import Interrupted, StopFlag
-from rnnbench.training.command import FAILED, INTERRUPTED, Outcome
+from rnnbench.training.check import Problems
+from rnnbench.training.command import FAILED, INTERRUPTED, Outcome, list_jobs
 from rnnbench.training.compose import Composer, any_budget
-from rnnbench.training.plan import Plan, Problems, make_plan
+from rnnbench.training.plan import Plan, make_plan
 from rnnbench.training.run import run
 from rnnbench.training.search_space import Space, read_space, text
 from rnnbench.training.sweep import open_sweep
@@ -69,7 +70,11 @@ def main(arguments: Sequence[str], parser: argparse.ArgumentParser) -> Outcome:
     options = Options(args.trials, args.sampler, args.prune, args.config_dir)
     composer = Composer(options.config_dir)
     space = read_space(composer, [any_budget(override) for override in args.overrides])
-    return Search(composer, space, options, ["rnnbench", "search", *arguments]).run()
+    search = Search(composer, space, options, ["rnnbench", "search", *arguments])
+    if search.corners[0].config["dry_run"]:
+        print("trials at the ends of the space:")
+        return Outcome(list_jobs(search.corners))
+    return search.run()
 
 
 class Search:
@@ -77,7 +82,8 @@ class Search:
 
     def __init__(self, composer: Composer, space: Space, options: Options, command: list[str]):
         self.composer, self.space, self.options, self.command = composer, space, options, command
-        first, *_ = self._checked()
+        self.corners = self._checked()
+        first = self.corners[0]
         self.metric = first.task.primary
         self.sign = 1.0 if first.task.modes[self.metric] == "min" else -1.0
         self.folder = Path(first.config["paths"]["runs_dir"]) / SEARCHES / self._name(first)

@@ -72,13 +72,18 @@ def _distribution(override: Any) -> Any:
         _check(override, float(value.start), float(value.end), log)
         return FloatDistribution(float(value.start), float(value.end), log=log)
     if kind is RangeSweep:
-        numbers = list(value.range())
+        try:
+            numbers = list(value.range())
+        except ValueError as error:
+            raise UserError(f"{override.input_line}: {error}") from error
         _check(override, numbers[0] if numbers else math.nan, numbers[-1] if numbers else math.nan, log)
         if all(isinstance(number, int) for number in numbers):
             step = {} if log else {"step": value.step}
             return IntDistribution(int(numbers[0]), int(numbers[-1]), log=log, **step)
         return FloatDistribution(float(numbers[0]), float(numbers[-1]), step=float(value.step))
-    return CategoricalDistribution(list(override.sweep_string_iterator()))
+    if not (choices := list(override.sweep_string_iterator())):
+        raise UserError(f"{override.input_line}: there is nothing to choose from")
+    return CategoricalDistribution(choices)
 
 
 def _check(override: Any, low: float, high: float, log: bool) -> None:

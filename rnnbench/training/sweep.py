@@ -22,8 +22,9 @@ from rnnbench.records.record import Job
 from rnnbench.records.store import RUNS, RunBusy, RunDirectory
 from rnnbench.records.sweep import Sweep, create_sweep, distinguishing
 from rnnbench.training.callbacks import Interrupted, StopFlag
+from rnnbench.training.check import Problems
 from rnnbench.training.compose import Composer
-from rnnbench.training.plan import HEAD, Plan, Problems, make_plan
+from rnnbench.training.plan import HEAD, Plan, make_plan
 
 _STOP = StopFlag()  # one for each process, because signals are
 

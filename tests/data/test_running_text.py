@@ -125,6 +125,8 @@ def test_another_encoding_and_windows_line_ends(tmp_path):
     dataset = text_file(tmp_path, "café\r\nthé\r\n".encode("latin-1") * 9, encoding="latin-1")
     assert dataset.vocabulary == ["\n", "<unk>", *"café", *"th"]
     assert dataset.fingerprint().keys() == {"poem.txt"}
+    marked = text_file(tmp_path, b"\xef\xbb\xbf" + "thé\n".encode() * 9)  # as some editors save it
+    assert "\ufeff" not in marked.vocabulary
 
 
 # tokens of train / validation / test with the ends of lines, and distinct ones, as published

@@ -23,6 +23,16 @@ def test_one_run(command, capsys, runs):
     assert f"tensorboard --host 127.0.0.1 --logdir {path}" in out
 
 
+def test_the_same_command_again_shows_the_same(command, capsys):
+    """Where a metric is no number too: the correlation of a constant prediction."""
+    words = ("dataset=price_walk", "model=gru", "model.hidden_size=2", "trainer.max_epochs=1", "debug=two_steps")
+    assert command(*words, "logger.plots=false") == 0
+    first = capsys.readouterr().out
+    assert command(*words, "logger.plots=false") == 0
+    assert "constant prediction, test: " in first
+    assert capsys.readouterr().out.splitlines()[-3:] == first.splitlines()[-3:]
+
+
 def test_dry_run_writes_nothing(command, capsys, runs):
     assert command("-m", *RUN, "seed=0,1", "dry_run=true") == 0
     out = capsys.readouterr().out

@@ -22,6 +22,11 @@ def test_jobs_are_the_product_in_order(runs):
     assert jobs == [["dataset=toy", f"model={m}", f"seed={s}"] for m in ("gru", "lstm") for s in (0, 1)]
 
 
+def test_each_job_of_a_sweep_resolves_its_own_references(runs):
+    master, jobs = runs.composer.sweep(["dataset=toy", "model.hidden_size=4,5", "optimizer.lr=${model.hidden_size}"])
+    assert [runs.composer.job(master, job).optimizer.lr for job in jobs] == [4, 5]
+
+
 def test_parameters_of_an_experiment_come_before_those_typed(runs):
     master, jobs = runs.composer.sweep(["experiment=quickstart", "seed=7"])
     seeds = {runs.composer.job(master, job).seed for job in jobs}

@@ -45,6 +45,8 @@ def test_rates_are_evenly_apart_on_a_log_scale_and_the_first_loss_is_that_of_fre
 def test_the_command_names_a_rate_draws_a_picture_and_makes_no_run(runs, tmp_path, capsys):
     out, conf = tmp_path / "new" / "lr.png", str(runs.conf)
     words = ["dataset=toy", "model=gru", "model.hidden_size=3", "--steps", "40", "--max-lr", "1e20", "--out", str(out)]
+    assert main(["lr-find", *words, "--config-dir", conf, "dry_run=true"]) == 0
+    assert "[1/1] gru toy seed 0: hidden" in capsys.readouterr().out
     assert main(["lr-find", *words, "--config-dir", conf]) == 0
     said = capsys.readouterr().out
     assert "gru on toy" in said

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from rnnbench.records.identity import identity
-from rnnbench.training.plan import Problems
+from rnnbench.training.check import Problems
 
 
 def test_identity_is_the_hash_of_science(runs):

@@ -9,7 +9,7 @@ from rnnbench.errors import UserError
 from rnnbench.records.record import validate
 from rnnbench.records.store import RunBusy, RunDirectory
 from rnnbench.training.callbacks import StopFlag
-from rnnbench.training.plan import Problems
+from rnnbench.training.check import Problems
 from rnnbench.training.run import run
 
 

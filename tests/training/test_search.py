@@ -95,6 +95,14 @@ def test_failed_and_diverged_trials_are_kept(search, tmp_path, monkeypatch, caps
     assert "failed: ZeroDivisionError: on purpose" in capsys.readouterr().out
 
 
+def test_a_dry_run_lists_the_ends_of_the_space(search, tmp_path, capsys):
+    assert search("optimizer.lr=interval(0.01,0.5)", "dry_run=true") == 0
+    out = capsys.readouterr().out
+    assert "optimizer.lr=0.01" in out
+    assert "optimizer.lr=0.5" in out
+    assert list(tmp_path.rglob("result.json")) == []
+
+
 def test_all_mistakes_come_before_the_first_trial(search, tmp_path, capsys):
     assert search("model.hidden_size=range(0,9,4)", "optimizer.lr=interval(-1,1)") == 2
     err = capsys.readouterr().err

@@ -41,6 +41,8 @@ def test_corners_meet_every_choice_and_every_end():
         ("optimizer.lr=interval(1,0)", "needs a lower and a higher end"),
         ("model.hidden_size=range(5,1)", "needs a lower and a higher end"),
         ("optimizer.lr=tag(log,interval(0,1))", "a log scale needs ends above 0"),
+        ("optimizer.lr=range(0,1,0)", "range\\(0,1,0\\): .*must not be zero"),
+        ("model=glob(zz*)", "there is nothing to choose from"),
         ("optimizer.lr=interval(0", "not in Hydra's grammar"),
     ],
 )

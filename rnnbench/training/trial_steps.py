@@ -1,0 +1,53 @@
+"""Optimisers and schedules, checked before a run starts: torch's refuse some values only when they take a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rnnbench.tasks import Task
+from rnnbench.training.check import Problems, locate
+
+
+def set_plateau(scheduler: dict[str, Any], task: Task) -> None:
+    """Tell a schedule that waits for a plateau which way is better; ``min`` is torch's default."""
+    from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+    if scheduler["_target_"] is None or locate(scheduler["_target_"]) is not ReduceLROnPlateau:
+        return
+    mode = task.modes[task.primary]
+    if scheduler.get("mode", mode) != mode:
+        text = f"{task.primary}, which selects, is better the {'less' if mode == 'min' else 'more'} it is; leave it out"
+        raise Problems([f"scheduler.mode={scheduler['mode']}: {text}"])
+    if mode == "max":
+        scheduler["mode"] = mode
+
+
+def try_step(optimizer: Callable[..., Any], config: dict[str, Any]) -> None:
+    """A step of one weight, because some optimisers meet a bad argument only there."""
+    import torch
+
+    from rnnbench.training.devices import on_cpu
+
+    if not on_cpu(config["trainer"]["accelerator"]):
+        return
+    weight = torch.nn.Parameter(torch.zeros(1, 1))
+    weight.grad = torch.zeros(1, 1)
+    try:
+        optimizer([weight]).step()
+    except Exception as error:
+        text = f"cannot take a step with these values: {' '.join(str(error).split())}"
+        raise Problems([f"optimizer ({config['optimizer']['_target_']}): {text}"]) from error
+
+
+def try_schedule(schedule: Any, config: dict[str, Any]) -> None:
+    """As many steps as there are epochs, because some schedules meet a bad argument only there."""
+    from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+    try:
+        schedule.optimizer.step()
+        for _ in range(config["trainer"]["max_epochs"]):
+            schedule.step(*((1.0,) if isinstance(schedule, ReduceLROnPlateau) else ()))
+    except (ValueError, TypeError, ArithmeticError) as error:
+        text = f"cannot take a step with these values: {error}"
+        raise Problems([f"scheduler ({config['scheduler']['_target_']}): {text}"]) from error
