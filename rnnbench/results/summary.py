@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rnnbench.errors import UserError
 from rnnbench.records.load import runs_of
 from rnnbench.records.sweep import load_sweep
 from rnnbench.results.formats import print_table
@@ -27,7 +28,10 @@ def conclude(folder: Path, stopped: str | None = None, table: bool = True) -> in
     failed = [run for run in runs if run.status == "failed"]
     if table and done:
         print()
-        print_table(build(runs))
+        try:
+            print_table(build(runs))
+        except UserError as error:  # runs that no one table has: those of two metrics
+            print(f"no table: {error}")
     for run in failed:
         error = (run.failure or {}).get("error", "")
         print(f"failed: {run.job.model} {run.job.dataset} seed {run.job.seed}: {error}")

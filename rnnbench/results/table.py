@@ -161,7 +161,9 @@ def _cell(members: Sequence[Run], runs: Sequence[Run], metric: str | None, split
 def _primary(dataset: str, runs: Sequence[Run]) -> str | None:
     names = {run.record["primary_metric"] for run in runs if run.record and run.job.dataset == dataset}
     if len(names) > 1:
-        raise UserError(f"runs on {dataset} are judged by {' and '.join(sorted(names))}: choose one with metric=")
+        raise UserError(
+            f"runs on {dataset} are judged by {' and '.join(sorted(names))}: choose one, as --metric {min(names)}"
+        )
     return names.pop() if names else None
 
 

@@ -227,9 +227,11 @@ def _check_success(config: dict[str, Any], dataset: Any, task: Any) -> None:
     """Options of the criterion that need each other."""
     chosen = config["success"]
     lines = []
-    known = [name for name in task.modes if name in task.valid_metrics(dataset.spec)]
-    if chosen["metric"] is not None and chosen["metric"] not in known:
-        lines.append(f"success.metric={chosen['metric']}: {task.name} has {', '.join(known)} on validation")
+    if chosen["metric"] is not None:
+        measured = task.valid_metrics(dataset.spec)
+        known = [name for name in task.modes if name in measured]
+        if chosen["metric"] not in known:
+            lines.append(f"success.metric={chosen['metric']}: {task.name} has {', '.join(known)} on validation")
     if (chosen["metric"] is None) != (chosen["threshold"] is None):
         lines.append("success.metric and success.threshold need each other: set both, or none")
     if chosen["error"] is not None and type(task).errors is Task.errors:

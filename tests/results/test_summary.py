@@ -36,3 +36,12 @@ def test_nothing_done_prints_no_table(make, tmp_path, capsys):
     sweep = sweep_of(make, tmp_path, [make.job("lstm")])
     assert conclude(sweep.path, stopped="interrupted") == 1
     assert "interrupted: 1 of 1 jobs are left" in capsys.readouterr().out
+
+
+def test_jobs_that_no_one_table_has_are_a_line_and_their_records_stay(make, tmp_path, capsys):
+    jobs = [make.job("lstm", seed=seed) for seed in (0, 1)]
+    sweep = sweep_of(make, tmp_path, jobs)
+    for job, metric in zip(jobs, ("mse", "mae")):
+        RunDirectory(tmp_path / job.directory).write_result(make.record(job, 0.5, metric=metric))
+    assert conclude(sweep.path) == 0
+    assert "no table: runs on adding are judged by mae and mse: choose one, as --metric mae" in capsys.readouterr().out

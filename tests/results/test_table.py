@@ -121,7 +121,7 @@ def test_metric_by_choice(runs):
 
 def test_runs_judged_by_different_metrics_need_a_choice(make):
     runs = [make.run(seed=0), make.run(seed=1, metric="nll")]
-    with pytest.raises(UserError, match=r"mse and nll.*metric="):
+    with pytest.raises(UserError, match=r"mse and nll.*--metric mse"):
         build(runs)
     assert build(runs, metric="loss").cells["lstm", "adding"].total == 2
 
