@@ -9,8 +9,9 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from rnnbench.data.dataset import Sequences, at_least
+from rnnbench.data.dataset import Sequences, Splits, at_least
 from rnnbench.data.generated import Generated
+from rnnbench.data.seeding import derive
 from rnnbench.data.spec import DataSpec
 
 REBER = "BTPXSVE"
@@ -32,12 +33,15 @@ class EmbeddedReber(Generated):
 
     A string is B, then T or P, a string of the grammar (which begins with B and ends with E), the same T or P, and E.
     Where the grammar branches, both ways are equally likely. Inputs are one-hot symbols of ``BTPXSVE``; the target of
-    a step is the symbol that follows. The second last symbol must be remembered from the second.
+    a step is the symbol that follows. The second last symbol must be remembered from the second. A string of one split
+    stands in no other, as in the paper, so that those of validation and test are longer on the mean.
 
     Args:
         name: what tables call it.
         possible: targets say of every symbol whether it follows (2), could have followed (1) or could not (0): then
             the problem is ``next_symbols``, and the paper's criterion can be judged.
+        valid_with_train: the training strings are judged too, after those of validation: the paper's criterion is
+            about both.
         train_size: training strings (the paper: 256).
         valid_size: validation strings.
         test_size: test strings (256).
@@ -45,10 +49,13 @@ class EmbeddedReber(Generated):
         eval_batch_size: strings of an evaluation step; None: as ``batch_size``.
     """
 
+    version = 2  # 2: no string stands in two splits
+
     def __init__(
         self,
         name: str = "embedded_reber",
         possible: bool = False,
+        valid_with_train: bool = False,
         train_size: int = 256,
         valid_size: int = 256,
         test_size: int = 256,
@@ -56,7 +63,7 @@ class EmbeddedReber(Generated):
         eval_batch_size: int | None = None,
     ):
         super().__init__(name, train_size, valid_size, test_size, batch_size, eval_batch_size)
-        self.possible = possible
+        self.possible, self.valid_with_train = possible, valid_with_train
 
     @property
     def spec(self) -> DataSpec:
@@ -64,13 +71,31 @@ class EmbeddedReber(Generated):
         task = "next_symbols" if self.possible else "classification"
         return DataSpec(task, len(REBER), len(REBER), per_step=True, looks_ahead=True)
 
+    def load(self, seed: int) -> Splits:
+        """Draw the splits; a string that an earlier one has is drawn again."""
+        drawn: dict[str, list[str]] = {}
+        for split, count in self.sizes.items():
+            drawn[split] = _strings(count, derive(seed, split), {s for strings in drawn.values() for s in strings})
+        if self.valid_with_train:
+            drawn["valid"] += drawn["train"]
+        return Splits(**{split: self._sequences(strings) for split, strings in drawn.items()})
+
     def generate(self, count: int, seed: int) -> Sequences:
         """Strings without their last symbol, and without their first."""
-        random = torch.Generator().manual_seed(seed)
-        strings = [_reber(random) for _ in range(count)]
+        return self._sequences(_strings(count, seed, set()))
+
+    def _sequences(self, strings: list[str]) -> Sequences:
         ids = [torch.tensor([REBER.index(symbol) for symbol in string]) for string in strings]
         targets = [_marks(s) for s in strings] if self.possible else [s[1:].to(torch.uint8) for s in ids]
         return Sequences([_one_hot(s[:-1], len(REBER)) for s in ids], targets)
+
+
+def _strings(count: int, seed: int, without: set[str]) -> list[str]:
+    random, found = torch.Generator().manual_seed(seed), []
+    while len(found) < count:
+        if (string := _reber(random)) not in without:
+            found.append(string)
+    return found
 
 
 class LongLag(Generated):

@@ -30,6 +30,23 @@ def test_reber_strings_are_those_of_the_grammar_between_equal_symbols():
     assert sum(loops) / len(loops) == pytest.approx(1.0, abs=0.35)  # a fair coin at each turn
 
 
+def strings(sequences):
+    """What each sequence says, the first symbol left out."""
+    return ["".join(REBER[i] for i in targets.tolist()) for targets in sequences.targets]
+
+
+def test_no_reber_string_stands_in_two_splits_and_training_strings_can_be_judged_too():
+    """The paper's 256 training and 256 separate test strings, all of which its criterion is about."""
+    plain, both = EmbeddedReber().load(3), EmbeddedReber(valid_with_train=True).load(3)
+    train, valid, test = strings(plain.train), strings(plain.valid), strings(plain.test)
+    assert [len(split) for split in (train, valid, test)] == [256, 256, 256]
+    assert not {*train} & {*valid}
+    assert not {*test} & {*train, *valid}
+    assert sum(map(len, test)) > 1.2 * sum(map(len, train))  # the short ones are taken
+    assert strings(both.valid) == valid + train
+    assert (strings(both.train), strings(both.test)) == (train, test)
+
+
 def test_long_lags_end_with_the_trigger_and_ask_for_the_second_symbol():
     data = LongLag(lag=7, distractors=5, **SIZES)
     assert (data.spec.input_size, data.spec.target_size, data.spec.per_step) == (9, 2, False)
