@@ -31,8 +31,8 @@ def try_step(optimizer: Callable[..., Any], config: dict[str, Any]) -> None:
 
     if not on_cpu(config["trainer"]["accelerator"]):
         return
-    weight = torch.nn.Parameter(torch.zeros(1, 1))
-    weight.grad = torch.zeros(1, 1)
+    weight = torch.nn.Parameter(torch.zeros(1, 1, dtype=torch.float64))  # a rate that diverges is a result
+    weight.grad = torch.zeros_like(weight)
     try:
         optimizer([weight]).step()
     except Exception as error:

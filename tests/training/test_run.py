@@ -184,14 +184,17 @@ def test_init_from_other_sizes_or_an_unfinished_run(runs):
         runs.plan(f"init_from={runs.plan('seed=2').path}")
 
 
+LATE = ("trainer.validate_every=2", "trainer.max_steps=2")  # ends inside an epoch that is not validated
+
+
 def test_no_validation_at_all_is_said(runs):
-    plan = runs.plan("trainer.validate_every=5")
+    plan = runs.plan(*LATE)
     assert run(plan, StopFlag()) == ("failed", None)
     assert "lower trainer.validate_every" in RunDirectory(plan.path).failure()["error"]
 
 
 def test_mistake_found_while_running_is_one_line(command, capsys):
-    assert command("dataset=toy", "model.hidden_size=3", "trainer.max_epochs=1", "trainer.validate_every=5") == 2
+    assert command("dataset=toy", "model.hidden_size=3", "trainer.max_epochs=2", *LATE) == 2
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         "rnnbench: training ended before its first validation: lower trainer.validate_every or train longer"
