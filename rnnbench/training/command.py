@@ -62,7 +62,7 @@ def _refuse_idle(args: argparse.Namespace) -> None:
     options = {"--config-path": args.config_path, "--experimental-rerun": args.experimental_rerun}
     for option, value in options.items():
         if value is not None:
-            raise UserError(f"{option}: has no effect here; {IDLE.get(option, 'leave it out')}")
+            raise UserError(f"{option}: has no effect here; {IDLE[option]}")
     for override in args.overrides:
         if (key := override.lstrip("+~").partition("=")[0]) in IDLE:
             raise UserError(f"{override}: has no effect here; {IDLE[key]}")
