@@ -22,7 +22,8 @@ class TCN(Yardstick):
         y = dropout(relu(conv_d(x)));  y = dropout(relu(conv_d(y)))      causal, k wide, weight-normalised
         x' = relu(y + x)                                                 a 1x1 convolution of x where widths differ
 
-    Dropout drops whole channels, as the paper's spatial dropout does. Not WaveNet: no gates, no skips to the output.
+    Dropout drops whole channels, as the paper's text says; the authors' code drops single values. Not WaveNet: no
+    gates, no skips to the output.
 
     Args:
         input_size: features of the input (I).
