@@ -8,16 +8,17 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rnnbench.records.files import write_whole
 from rnnbench.records.paper import Paper
 from rnnbench.records.paper_table import PaperTable
 from rnnbench.records.record import Run
-from rnnbench.results.compare import appearances, draw_curves, log_ticks, primary
+from rnnbench.results.compare import STYLES, appearances, draw_curves, log_ticks, primary
 from rnnbench.results.curves import average
 from rnnbench.results.statistics import mean_interval
 from rnnbench.results.table import TRIALS
@@ -26,26 +27,42 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Looks = dict[str, tuple[str, str]]
-Panel = tuple[PaperTable, str, list[Run]]  # table, column, its finished reported runs
+
+
+class Panel(NamedTuple):
+    """A column of a table: its finished runs, and those of them that are reported."""
+
+    table: PaperTable
+    col: str
+    members: list[Run]
+    all: list[Run]
+
 
 CURVES = "learning_curves.png"
 COST = "quality_and_cost.png"
 SUCCESS = "sequences_to_success.png"
+TRIED = "trials.png"
 TEXTS = {
     CURVES: "Validation metric over steps and over seconds: mean and 95 % band over seeds "
     "(of logarithms where the axis is logarithmic)",
-    COST: "Test metric against the seconds of a run: mean and 95 % interval over seeds",
+    COST: "Test metric against the seconds of a run: mean and 95 % interval over seeds "
+    "(of logarithms where the axis is logarithmic)",
+    TRIED: "Test metric of every trial: in grey, a cross where it is no better than the constant prediction; in colour "
+    "the best by validation, with their mean and its 95 % interval",
     SUCCESS: "Sequences to success: a dot a trial, a cross where one ended without success, a line at the mean of "
     "those that succeeded, a diamond at the paper's number",
 }
 ACROSS = 4  # panels side by side
+MARKERS = dict(zip(STYLES, "os^D"))  # rows that share a colour
 KEYWORD = "Description"  # of the PNG chunk that holds the sum
 
 
 def drawn(paper: Paper, runs: Sequence[Run]) -> dict[str, str]:
     """File name to description of each picture that ``runs`` are enough for."""
     panels = _panels(paper, runs)
-    possible = {CURVES: _with_curves(panels), COST: _tested(panels), SUCCESS: _of_trials(panels)}
+    possible = {
+        CURVES: _with_curves(panels), COST: _tested(panels), TRIED: _tried(panels), SUCCESS: _of_trials(panels)
+    }  # fmt: skip
     return {name: text for name, text in TEXTS.items() if possible[name]}
 
 
@@ -99,10 +116,12 @@ def is_of(path: Path, digest: str) -> bool:
 def _sum(name: str, paper: Paper, runs: Sequence[Run]) -> str:
     """16 digits of the SHA-256 of what a picture shows."""
     shown: list[Any] = []
-    for table, col, members in _panels(paper, runs):
-        shown += [_shown(name, table.metric, run) for run in members]
+    for panel in _panels(paper, runs):
+        shown += [_shown(name, panel.table.metric, run) for run in panel.members]
         if name == SUCCESS:
-            shown.append(_published(table, col))
+            shown.append(_published(panel.table, panel.col))
+        if name == TRIED and panel.table.trials:
+            shown += [_shown(name, panel.table.metric, run) for run in panel.all]
     return hashlib.sha256(json.dumps([name, shown], sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -113,34 +132,44 @@ def _shown(name: str, metric: str, run: Run) -> list[Any]:
         return [*who, _sequences(run)]
     if name == CURVES:
         return [metric, *who, record["seconds"], record["series"], record["steps"]]
-    return [metric, *who, record["seconds"], run.metric("test", metric), record["parameters"].get("backbone")]
+    return [metric, *who, record["seconds"], run.metric("test", metric)]
 
 
 def _panels(paper: Paper, runs: Sequence[Run]) -> list[Panel]:
     found = []
     for table in paper.tables:
-        finished = [run for run in table.reported(runs) if run.status == "finished"]
-        found += [(table, col, [run for run in finished if run.job.dataset == col]) for col in table.cols]
-    return [panel for panel in found if panel[2]]
+        reported, own = (
+            [run for run in some if run.status == "finished"] for some in (table.reported(runs), table.own(runs))
+        )
+        for col in table.cols:
+            found.append(
+                Panel(table, col, *([run for run in some if run.job.dataset == col] for some in (reported, own)))
+            )
+    return [panel for panel in found if panel.members]
 
 
 def _with_series(panel: Panel) -> list[Run]:
-    return [run for run in panel[2] if run.record and run.record["series"].get("step")]
+    return [run for run in panel.members if run.record and run.record["series"].get("step")]
 
 
 def _with_curves(panels: Sequence[Panel]) -> list[Panel]:
     """Those with curves of runs that were told the same."""
-    return [panel for panel in _tested(panels) if _with_series(panel) and panel[0].trials is None]
+    return [panel for panel in _tested(panels) if _with_series(panel) and panel.table.trials is None]
 
 
 def _tested(panels: Sequence[Panel]) -> list[Panel]:
     """Those of tables that show what is measured on test data, not how long runs took that each end on their own."""
-    return [panel for panel in panels if "test" in panel[0].splits]
+    return [panel for panel in panels if "test" in panel.table.splits]
+
+
+def _tried(panels: Sequence[Panel]) -> list[Panel]:
+    """Those whose runs are the best of many trials."""
+    return [panel for panel in _tested(panels) if panel.table.trials is not None]
 
 
 def _of_trials(panels: Sequence[Panel]) -> list[Panel]:
     """Those that show how long runs took to a criterion."""
-    return [panel for panel in panels if panel[0].metric == TRIALS]
+    return [panel for panel in panels if panel.table.metric == TRIALS]
 
 
 def _sequences(run: Run) -> tuple[float, bool]:
@@ -157,12 +186,15 @@ def _published(table: PaperTable, col: str) -> dict[str, float]:
 
 
 def _labels(panels: Sequence[Panel]) -> Looks:
-    return appearances(list(dict.fromkeys(row for table, _, _ in panels for row in table.rows)))
+    """Of the rows that have runs; they keep theirs when others are added."""
+    looks = appearances(list(dict.fromkeys(row for panel in panels for row in panel.table.rows)))
+    seen = {run.job.model for panel in panels for run in panel.members}
+    return {row: look for row, look in looks.items() if row in seen}
 
 
 def _draw_all_curves(panels: Sequence[Panel], path: Path, digest: str) -> None:
     """A panel over steps, under it one over seconds; the next panels below these."""
-    shown, looks = _with_curves(panels), _labels(panels)
+    shown, looks = _with_curves(panels), _labels(_with_curves(panels))
     figure, axes = _grid(len(shown), heights=2, height=3.2)
     for at, panel in enumerate(shown):
         curves = average(_with_series(panel))
@@ -186,36 +218,97 @@ def _grid(panels: int, heights: int, height: float) -> tuple[Any, Any]:
 
 
 def _name_lines(figure: Any, looks: Looks) -> None:
-    """One legend above all panels, where it hides no curve."""
+    lines: dict[str, dict[str, Any]] = {
+        row: {"color": colour, "linestyle": dash} for row, (colour, dash) in looks.items()
+    }
+    _legend(figure, {**lines, "baseline": {"color": "0.4", "linewidth": 1, "linestyle": (0, (1, 2))}})
+
+
+def _legend(figure: Any, styles: Mapping[str, Mapping[str, Any]]) -> None:
+    """One legend above all panels, where it hides nothing."""
     from matplotlib.lines import Line2D
 
-    styles: list[dict[str, Any]] = [{"color": colour, "linestyle": dash} for colour, dash in looks.values()]
-    styles.append({"color": "0.4", "linewidth": 1, "linestyle": (0, (1, 2))})
-    lines = [Line2D([], [], **style) for style in styles]
-    figure.legend(lines, [*looks, "baseline"], loc="outside upper center", ncols=8, fontsize="small", frameon=False)
+    lines = [Line2D([], [], **style) for style in styles.values()]
+    across = min(8, round(0.8 * figure.get_figwidth()))
+    figure.legend(lines, list(styles), loc="outside upper center", ncols=across, fontsize="small", frameon=False)
 
 
 def _draw_cost(panels: Sequence[Panel], path: Path, digest: str) -> None:
-    shown, looks = _tested(panels), _labels(panels)
+    shown, looks = _tested(panels), _labels(_tested(panels))
+    marks = {row: {"color": colour, "marker": MARKERS[dash]} for row, (colour, dash) in looks.items()}
     figure, axes = _grid(len(shown), heights=1, height=3.2)
-    for axis, (table, col, members) in zip(axes.flat, shown):
-        values = [_point(axis, row, members, table.metric, looks[row][0]) for row in table.rows]
-        known = [value for value in values if value is not None]
-        if known and min(known) > 0 and max(known) / min(known) > 10**1.5:
+    for axis, panel in zip(axes.flat, shown):
+        by_row = {row: [run for run in panel.members if run.job.model == row] for row in looks}
+        values = {row: _on_test(panel, own) for row, own in by_row.items()}
+        means = [fmean(own) for own in values.values() if own]
+        log = bool(means) and min(min(own) for own in values.values() if own) > 0 and max(means) / min(means) > 10**1.5
+        for row, own in values.items():
+            if own:
+                seconds = fmean(run.record["seconds"] for run in by_row[row] if run.record)
+                middle, low, high = _spread(own, log)
+                around = [[middle - low], [high - middle]]
+                axis.errorbar([seconds], [middle], yerr=around, linestyle="", capsize=3, **marks[row])
+        if log:
             axis.set_yscale("log")
         log_ticks(axis)
-        axis.set_title(col)
+        axis.set_title(panel.col)
         axis.set_xlabel("seconds of a run")
-        axis.set_ylabel(f"test {table.metric}")
+        axis.set_ylabel(f"test {panel.table.metric}")
         axis.grid(alpha=0.25)
-        axis.legend(fontsize="small")
+    _legend(figure, {row: {**mark, "linestyle": ""} for row, mark in marks.items()})
     save(figure, path, digest)
 
 
+def _on_test(panel: Panel, runs: Sequence[Run]) -> list[float]:
+    values = (run.metric("test", panel.table.metric) for run in runs)
+    return [value for value in values if value is not None]
+
+
+def _spread(values: Sequence[float], log: bool) -> tuple[float, float, float]:
+    """Mean and 95 % interval, of the logarithms on a logarithmic axis."""
+    found = mean_interval([math.log(value) for value in values] if log else values)
+    ends = found.mean, found.mean - (found.half or 0.0), found.mean + (found.half or 0.0)
+    return tuple(map(math.exp, ends)) if log else ends  # type: ignore[return-value]
+
+
+def _draw_tried(panels: Sequence[Panel], path: Path, digest: str) -> None:
+    shown, looks = _tried(panels), _labels(_tried(panels))
+    figure, axes = _grid(len(shown), heights=1, height=0.9 + 0.34 * len(looks))
+    for axis, panel in zip(axes.flat, shown):
+        record: Mapping[str, Any] = panel.members[0].record or {}
+        baseline = (record["baseline"] or {}).get(panel.table.metric)
+        sign = 1 if record["metric_modes"][panel.table.metric] == "min" else -1
+        rows = [row for row in panel.table.rows if row in looks]
+        rest = [run for run in panel.all if not any(run is best for best in panel.members)]
+        for at, row in enumerate(rows):
+            best = _on_test(panel, [run for run in panel.members if run.job.model == row])
+            for i, value in enumerate(_on_test(panel, [run for run in rest if run.job.model == row])):
+                height = at + 0.3 * (2 * (i % 10) / 9 - 1)  # apart from each other
+                if baseline is not None and sign * (value - baseline) >= 0:
+                    axis.plot([baseline], [height], "x", ms=3, color="0.75")
+                else:
+                    axis.plot([value], [height], ".", ms=4, color="0.6")
+            if best:
+                middle, low, high = _spread(best, log=False)
+                axis.plot(best, [at] * len(best), "o", ms=4, color=looks[row][0], zorder=3)
+                axis.errorbar([middle], [at], xerr=[[middle - low], [high - middle]], fmt="|", color="black", capsize=3)
+        _name_rows(axis, rows)
+        axis.set_title(panel.col)
+        axis.set_xlabel(f"test {panel.table.metric}")
+    save(figure, path, digest)
+
+
+def _name_rows(axis: Axes, rows: Sequence[str]) -> None:
+    """Rows from the top down, with lines for the values."""
+    axis.set_yticks(range(len(rows)), rows)
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.grid(alpha=0.25, axis="x")
+
+
 def _draw_success(panels: Sequence[Panel], path: Path, digest: str) -> None:
-    shown, looks = _of_trials(panels), _labels(panels)
+    shown, looks = _of_trials(panels), _labels(_of_trials(panels))
     figure, axes = _grid(len(shown), heights=1, height=2.6)
-    for axis, (table, col, members) in zip(axes.flat, shown):
+    for axis, (table, col, members, _) in zip(axes.flat, shown):
         rows = [row for row in table.rows if any(run.job.model == row for run in members)]
         for at, row in enumerate(rows):
             found = [_sequences(run) for run in members if run.job.model == row]
@@ -229,33 +322,15 @@ def _draw_success(panels: Sequence[Panel], path: Path, digest: str) -> None:
             if (number := _published(table, col).get(row)) is not None:
                 axis.plot([number / 1000], [at], "D", ms=7, mfc="none", mec="black")
         log_ticks(axis)
-        axis.set_yticks(range(len(rows)), rows)
-        axis.set_ylim(len(rows) - 0.5, -0.5)
+        _name_rows(axis, rows)
         axis.set_title(col)
         axis.set_xlabel("thousand sequences")
-        axis.grid(alpha=0.25, axis="x")
     save(figure, path, digest)
-
-
-def _point(axis: Axes, row: str, members: Sequence[Run], metric: str, colour: str) -> float | None:
-    """One model: seconds and value, with the interval; returns the value."""
-    own = [
-        (run, value) for run in members if run.job.model == row and (value := run.metric("test", metric)) is not None
-    ]
-    if not own:
-        return None
-    interval = mean_interval([value for _, value in own])
-    seconds = fmean(run.record["seconds"] for run, _ in own if run.record)
-    weights = own[0][0].record["parameters"]["backbone"] if own[0][0].record else 0
-    axis.errorbar(
-        [seconds], [interval.mean], yerr=[interval.half or 0.0], fmt="o", capsize=3, color=colour,
-        label=f"{row} ({weights:,} weights)",
-    )  # fmt: skip
-    return interval.mean
 
 
 _DRAW: dict[str, Callable[[Sequence[Panel], Path, str], None]] = {
     CURVES: _draw_all_curves,
     COST: _draw_cost,
+    TRIED: _draw_tried,
     SUCCESS: _draw_success,
 }

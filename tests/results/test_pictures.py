@@ -3,10 +3,13 @@
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 
-from rnnbench.results.pictures import COST, CURVES, SUCCESS, check_pictures, draw_pictures, drawn
+from rnnbench.results import pictures
+from rnnbench.results.pictures import COST, CURVES, SUCCESS, TRIED, check_pictures, draw_pictures, drawn
 
 declared = runpy.run_path(str(Path(__file__).parents[1] / "records" / "test_paper_table.py"))
 ROWS = {"lstm": ["model=lstm"], "gru": ["model=gru"]}
@@ -77,3 +80,65 @@ def test_trials_are_drawn_where_a_paper_counts_sequences(tmp_path, make):
     assert check_pictures(paper, runs) == []
     later = [trial("lstm", 0, 31.0), *runs[1:]]
     assert [path.name for path in check_pictures(paper, later)] == [SUCCESS]
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """File name to figure, in place of files."""
+    shown = {}
+    monkeypatch.setattr(pictures, "save", lambda figure, path, digest: shown.update({path.name: figure}))
+    return shown
+
+
+@pytest.mark.parametrize("far", [False, True], ids=["linear", "log"])
+def test_costs_have_the_interval_of_logarithms_on_a_logarithmic_axis(paper, make, figures, far):
+    values = {"lstm": [0.3, 0.5], "gru": [0.001, 0.002] if far else [0.4, 0.6]}
+    runs = [make.run(v, model=m, seed=s) for m in values for s, v in enumerate(values[m])]
+    draw_pictures(paper, runs, paper.folder)
+    (axis,) = figures[COST].axes
+    assert axis.get_yscale() == ("log" if far else "linear")
+    for bar, (_, own) in zip(axis.containers, sorted(values.items())):
+        scale, back = (np.log, np.exp) if far else (np.array, np.array)
+        middle = np.mean(scale(own))
+        ends = stats.t.interval(0.95, 1, middle, stats.sem(scale(own)))
+        np.testing.assert_allclose(bar.lines[0].get_ydata(orig=False), [back(middle)])
+        np.testing.assert_allclose(bar.lines[2][0].get_segments()[0][:, 1], back(ends))
+    assert [text.get_text() for text in figures[COST].legends[0].get_texts()] == sorted(values)
+
+
+def test_rows_that_share_a_colour_have_other_marks_and_rows_without_runs_no_name(tmp_path, make, figures):
+    names = [f"model_{i}" for i in range(10)]
+    declared["without_search"](
+        tmp_path / "p", rows={name: [f"model={name}"] for name in names}, published={"metric": "mse", "values": []}
+    )
+    paper = declared["load_paper"](tmp_path / "p")
+    runs = [make.run(0.4 + i / 100, model=name, seed=s) for i, name in enumerate(names[:-1]) for s in (0, 1)]
+    draw_pictures(paper, runs, paper.folder)
+    legend = figures[COST].legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == names[:-1]
+    assert len({(line.get_color(), line.get_marker()) for line in legend.legend_handles}) == 9
+
+
+def test_every_trial_is_drawn_and_the_best_by_validation_with_their_interval(tmp_path, make, figures):
+    kept = {key: value for key, value in declared["DECLARED"].items() if key not in ("search", "seeds")}
+    space = {"keys": {"optimizer.lr": {"low": 1e-4, "high": 1e-1}}, "count": 20, "seed": 3, "metric": "mse"}
+    paper = declared["write"](tmp_path / "odyssey", {**kept, "trials": space, "rows": ROWS})
+    draws = paper.tables[0].trials.draws()
+
+    def trial(row, seed, value):
+        metrics = {split: {"mse": value + (split == "test") / 100} for split in ("train", "valid", "test")}
+        hparams = {"optimizer.lr": draws[seed]["optimizer.lr"]}
+        return make.run(value, model=row, seed=seed, metrics=metrics, hparams=hparams, baseline={"mse": 0.5})
+
+    runs = [trial(row, s, 0.1 + s / 20) for row in ROWS for s in range(20)]
+    assert TRIED not in drawn(paper, runs[:19])
+    draw_pictures(paper, runs, paper.folder)
+    (axis,) = figures[TRIED].axes
+    assert {tick.get_text() for tick in axis.get_yticklabels()} == set(ROWS)
+    dots = {kind: [x for line in axis.lines if line.get_marker() == kind for x in line.get_xdata()] for kind in ".xo|"}
+    values = 0.11 + np.arange(20) / 20
+    assert sorted(dots["o"]) == pytest.approx(sorted([*values[:2]] * 2))
+    assert sorted(dots["."]) == pytest.approx(sorted([*values[2:8]] * 2))
+    assert dots["x"] == [0.5] * 24  # at the constant prediction, whatever they are
+    ends = stats.t.interval(0.95, 1, values[:2].mean(), stats.sem(values[:2]))
+    np.testing.assert_allclose(axis.containers[0].lines[2][0].get_segments()[0][:, 0], ends)
