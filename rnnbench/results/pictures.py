@@ -20,7 +20,7 @@ from rnnbench.records.paper_table import PaperTable
 from rnnbench.records.record import Run
 from rnnbench.results.compare import STYLES, appearances, draw_curves, log_ticks, primary
 from rnnbench.results.curves import average
-from rnnbench.results.statistics import mean_interval
+from rnnbench.results.statistics import as_factor, mean_interval
 from rnnbench.results.table import TRIALS
 
 if TYPE_CHECKING:
@@ -266,9 +266,8 @@ def _on_test(panel: Panel, runs: Sequence[Run]) -> list[float]:
 
 def _spread(values: Sequence[float], log: bool) -> tuple[float, float, float]:
     """Mean and 95 % interval, of the logarithms on a logarithmic axis."""
-    found = mean_interval([math.log(value) for value in values] if log else values)
-    ends = found.mean, found.mean - (found.half or 0.0), found.mean + (found.half or 0.0)
-    return tuple(map(math.exp, ends)) if log else ends  # type: ignore[return-value]
+    found = as_factor(mean_interval([math.log(value) for value in values])) if log else mean_interval(values)
+    return found.mean, *(found.mean if end is None else end for end in (found.lo, found.hi))
 
 
 def _draw_tried(panels: Sequence[Panel], path: Path, digest: str) -> None:

@@ -28,6 +28,10 @@ from rnnbench.results.statistics import ALPHA, Interval, as_factor, mean_interva
 from rnnbench.results.table import Cell
 
 LEAST = 3  # blocks of which ranks are shown
+TEXT = (
+    "Mean rank against cost: a small point a data set, moved apart a little; ranks whose bars do not overlap differ at "
+    "5 % (Nemenyi), bars of cost are 95 % intervals"
+)
 PICTURE = "ranks.png"
 
 
@@ -146,7 +150,7 @@ def section(found: Sequence[Block]) -> str:
     """What the blocks say, in Markdown, and the link to their picture."""
     parts = [_where(found)] if found else ["Nothing has been run yet."]
     if len(ranked(found)) >= LEAST:
-        parts += [_ranks(found), f"![Mean rank against cost]({PICTURE})"]
+        parts += [_ranks(found), f"![{TEXT}]({PICTURE})"]
     return "\n\n".join(parts) + "\n"
 
 
@@ -232,12 +236,18 @@ def _draw(found: Sequence[Block], path: Path) -> None:
     """Every data set's rank as a small point, the mean as a large one, over the cost relative to the LSTM."""
     figure: Any = canvas(6.4, 4.0)
     axis = figure.subplots()
-    looks = appearances(CORE)
+    looks, count = appearances(CORE), len(ranked(found))
+    half = critical_difference(len(CORE), count) / 2
     for row in CORE:
         xs = [one.cost(row) for one in ranked(found)]
         ys = [one.ranks()[CORE.index(row)] for one in ranked(found)]
-        axis.scatter(xs, ys, s=18, alpha=0.5, color=looks[row][0])
-        axis.scatter([relative_cost(found, row).mean], [fmean(ys)], s=120, color=looks[row][0], label=row)
+        apart = [y + 0.08 * (2 * i / (count - 1) - 1) for i, y in enumerate(ys)]
+        axis.scatter(xs, apart, s=18, alpha=0.4, color=looks[row][0], linewidths=0)
+        cost = relative_cost(found, row)
+        axis.errorbar(
+            [cost.mean], [fmean(ys)], xerr=[[cost.mean - (cost.lo or 0)], [(cost.hi or 0) - cost.mean]], yerr=[half],
+            fmt="o", ms=9, capsize=3, color=looks[row][0], label=row,
+        )  # fmt: skip
     log_ticks(axis)
     axis.set_ylim(len(CORE) + 0.3, 0.7)
     axis.set_yticks(range(1, len(CORE) + 1))
