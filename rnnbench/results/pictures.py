@@ -53,7 +53,7 @@ TEXTS = {
     "those that succeeded, a diamond at the paper's number",
 }
 ACROSS = 4  # panels side by side
-MARKERS = dict(zip(STYLES, "os^D"))  # rows that share a colour
+MARKERS: dict[str, str] = dict(zip(STYLES, "os^D"))  # rows that share a colour
 KEYWORD = "Description"  # of the PNG chunk that holds the sum
 
 
@@ -267,7 +267,8 @@ def _on_test(panel: Panel, runs: Sequence[Run]) -> list[float]:
 def _spread(values: Sequence[float], log: bool) -> tuple[float, float, float]:
     """Mean and 95 % interval, of the logarithms on a logarithmic axis."""
     found = as_factor(mean_interval([math.log(value) for value in values])) if log else mean_interval(values)
-    return found.mean, *(found.mean if end is None else end for end in (found.lo, found.hi))
+    low, high = (found.mean if end is None else end for end in (found.lo, found.hi))
+    return found.mean, low, high
 
 
 def _draw_tried(panels: Sequence[Panel], path: Path, digest: str) -> None:
