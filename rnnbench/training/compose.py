@@ -53,23 +53,54 @@ def any_budget(override: str) -> str:
 
 
 class Remembering:
-    """Hydra's loader of configurations, that gives a launcher in this process what was composed to check its jobs.
+    """Hydra's loader of configurations, that remembers what it put together.
 
-    Composing takes 0.1 s a job, as long as some jobs take. Kept pickled: 15 kB a job. Launchers call one method of it.
+    Composing takes 0.1 s a job, as long as some jobs take. So files are put together once for all jobs that choose the
+    same ones, and a launcher in this process is given what was composed to check its jobs. Kept pickled: 15 kB a job.
+    Launchers call one method of it.
     """
 
     def __init__(self, loader: Any):
         self.loader = loader
         self.master: DictConfig | None = None
+        self.chosen: dict[tuple[str, ...], bytes] = {}
         self.composed: dict[tuple[str, ...], bytes] = {}
 
     def compose(self, master: DictConfig, overrides: Sequence[str]) -> DictConfig:
         """The configuration of a job, and remember it for the launcher."""
         if master is not self.master:
-            self.master, self.composed = master, {}
-        cfg = self.loader.load_sweep_config(master, list(overrides))
+            self.master, self.chosen, self.composed = master, {}, {}
+        try:
+            cfg = self._with_values(master, overrides)
+        except Exception:  # Hydra has words of its own for each mistake
+            cfg = self.loader.load_sweep_config(master, list(overrides))
         self.composed[tuple(overrides)] = pickle.dumps(cfg)
         return cfg
+
+    def _with_values(self, master: DictConfig, overrides: Sequence[str]) -> DictConfig:
+        """What Hydra composes, by its own steps: choices of files first, then values in their order."""
+        from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+        from hydra.core.override_parser.overrides_parser import OverridesParser
+
+        parsed = OverridesParser.create(config_loader=self.loader).parse_overrides(list(overrides))
+        values = [one for one in parsed if not self._chooses(one)]
+        choices = tuple(str(one.input_line) for one in parsed if self._chooses(one))
+        if choices not in self.chosen:
+            self.chosen[choices] = pickle.dumps(self.loader.load_sweep_config(master, list(choices)))
+        cfg = pickle.loads(self.chosen[choices])
+        ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
+        own = [one for one in parsed if not one.is_hydra_override()]
+        cfg.hydra.overrides.task = [one.input_line for one in own]
+        told = cfg.hydra.job.config.override_dirname
+        cfg.hydra.job.override_dirname = get_overrides_dirname(own, told.exclude_keys, told.item_sep, told.kv_sep)
+        OmegaConf.copy_cache(from_config=master, to_config=cfg)
+        return cfg
+
+    def _chooses(self, override: Any) -> bool:
+        """Whether an override acts on which files there are, or may do so."""
+        if override.is_sweep_override() or override.is_hydra_override() or override.package is not None:
+            return True
+        return not isinstance(override.value(), dict) and self.loader.repository.group_exists(override.key_or_group)
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """What a launcher calls, with a new object each time, because it writes into it."""
