@@ -71,34 +71,38 @@ class Remembering:
         if master is not self.master:
             self.master, self.chosen, self.composed = master, {}, {}
         try:
-            cfg = self._with_values(master, overrides)
+            cfg = self.with_values(master, overrides) or self.loader.load_sweep_config(master, list(overrides))
         except Exception:  # Hydra has words of its own for each mistake
             cfg = self.loader.load_sweep_config(master, list(overrides))
         self.composed[tuple(overrides)] = pickle.dumps(cfg)
         return cfg
 
-    def _with_values(self, master: DictConfig, overrides: Sequence[str]) -> DictConfig:
-        """What Hydra composes, by its own steps: choices of files first, then values in their order."""
+    def with_values(self, master: DictConfig, overrides: Sequence[str]) -> DictConfig | None:
+        """What Hydra composes, by its own steps: choices of files first, then values in their order.
+
+        None where files of elsewhere, or Hydra's own node, have a part in it.
+        """
         from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
         from hydra.core.override_parser.overrides_parser import OverridesParser
 
         parsed = OverridesParser.create(config_loader=self.loader).parse_overrides(list(overrides))
-        values = [one for one in parsed if not self._chooses(one)]
-        choices = tuple(str(one.input_line) for one in parsed if self._chooses(one))
+        if master.hydra.searchpath or any(one.is_hydra_override() or one.key_or_group == "hydra" for one in parsed):
+            return None
+        choosing = [self._chooses(one) for one in parsed]
+        choices = tuple(str(one.input_line) for one, chooses in zip(parsed, choosing) if chooses)
         if choices not in self.chosen:
             self.chosen[choices] = pickle.dumps(self.loader.load_sweep_config(master, list(choices)))
         cfg = pickle.loads(self.chosen[choices])
-        ConfigLoaderImpl._apply_overrides_to_config(values, cfg)
-        own = [one for one in parsed if not one.is_hydra_override()]
-        cfg.hydra.overrides.task = [one.input_line for one in own]
+        ConfigLoaderImpl._apply_overrides_to_config([one for one, chooses in zip(parsed, choosing) if not chooses], cfg)
+        cfg.hydra.overrides.task = [one.input_line for one in parsed]
         told = cfg.hydra.job.config.override_dirname
-        cfg.hydra.job.override_dirname = get_overrides_dirname(own, told.exclude_keys, told.item_sep, told.kv_sep)
+        cfg.hydra.job.override_dirname = get_overrides_dirname(parsed, told.exclude_keys, told.item_sep, told.kv_sep)
         OmegaConf.copy_cache(from_config=master, to_config=cfg)
         return cfg
 
     def _chooses(self, override: Any) -> bool:
-        """Whether an override acts on which files there are, or may do so."""
-        if override.is_sweep_override() or override.is_hydra_override() or override.package is not None:
+        """Whether an override acts on which files there are; one that is a sweep is left for Hydra to refuse."""
+        if override.is_sweep_override():
             return True
         return not isinstance(override.value(), dict) and self.loader.repository.group_exists(override.key_or_group)
 

@@ -1,5 +1,7 @@
 import pytest
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from rnnbench.training.compose import Composer, any_budget, plain
 
@@ -45,18 +47,58 @@ def test_job_is_composed_as_a_single_run(runs):
     [
         ["model=gru", "seed=3", "optimizer.lr=0.1"],
         ["optimizer.lr=0.1", "optimizer=sgd", "+optimizer.extra=0.01", "~scheduler"],
-        ["model.hidden_size=4", "model={name: other, bias: false}", "trainer.clip_norm=null", "++new.key=[1,2]"],
+        ["model.hidden_size=4", "model={hidden_size: 9}", "trainer.clip_norm=null", "++new.key=[1,2]"],
         ["budget=params_20k", "budget.params=30", "budget.params=40", "optimizer.lr=${model.hidden_size}"],
-        ["model.name='two words'", "hydra.job.name=mine", "hydra/launcher=joblib"],
+        ["model.name='two words'"],
     ],
     ids=" ".join,
 )
 def test_what_is_put_together_once_equals_what_hydra_composes_anew(runs, words):
     master, _ = runs.composer.sweep(["dataset=toy"])
+    loader = runs.composer.loader
     for job in (["dataset=toy", "seed=1"], ["dataset=toy", *words], ["dataset=toy", *words, "seed=2"]):
-        quick, anew = runs.composer.job(master, job), runs.composer.loader.loader.load_sweep_config(master, job)
+        quick, anew = loader.with_values(master, job), loader.loader.load_sweep_config(master, job)
         assert OmegaConf.to_container(quick) == OmegaConf.to_container(anew)
         assert OmegaConf.is_struct(quick)
+
+
+def test_values_that_were_resolved_for_the_sweep_are_those_of_its_jobs(runs):
+    numbers = iter(range(9))
+    OmegaConf.register_new_resolver("drawn", lambda: next(numbers), use_cache=True, replace=True)
+    master, jobs = runs.composer.sweep(["dataset=toy", "seed=${drawn:}", "optimizer.lr=1,2"])
+    assert [master.seed, *(runs.composer.job(master, job).seed for job in jobs)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("word", ["hydra.job.name=mine", "hydra={job: {name: mine}}", "hydra/launcher=joblib"])
+def test_hydras_own_node_is_left_to_hydra(runs, word):
+    master, _ = runs.composer.sweep(["dataset=toy"])
+    job = ["dataset=toy", word]
+    assert runs.composer.loader.with_values(master, job) is None
+    anew = runs.composer.loader.loader.load_sweep_config(master, job)
+    assert OmegaConf.to_container(runs.composer.job(master, job)) == OmegaConf.to_container(anew)
+
+
+def test_groups_that_a_search_path_brings_are_files_to_choose(runs, tmp_path):
+    (tmp_path / "fresh").mkdir()
+    (tmp_path / "fresh" / "a.yaml").write_text("# @package _global_\noptimizer: {lr: 0.5}\n")
+    words = ["dataset=toy", f"hydra.searchpath=[file://{tmp_path}]", "+fresh=a", "seed=1,2"]
+    master, jobs = runs.composer.sweep(words)
+    assert [runs.composer.job(master, job).optimizer.lr for job in jobs] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["model=nothing"], ["model.nothing=1"], ["seed=1,2"], ["+seed=1"], ["~nothing"], ["optimizer.lr=["]],
+    ids=str,
+)
+def test_mistakes_are_told_in_hydras_words(runs, words):
+    master, _ = runs.composer.sweep(["dataset=toy"])
+    told = []
+    for compose in (runs.composer.loader.compose, runs.composer.loader.loader.load_sweep_config):
+        with pytest.raises((HydraException, OmegaConfBaseException)) as mistake:
+            compose(master, ["dataset=toy", *words])
+        told.append((type(mistake.value), str(mistake.value)))
+    assert told[0] == told[1]
 
 
 def test_files_are_put_together_once_for_jobs_that_choose_the_same(runs, monkeypatch):
