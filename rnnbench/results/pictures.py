@@ -1,4 +1,4 @@
-"""Pictures of a paper from its committed records: learning curves, what quality costs, how long trials took.
+"""Pictures of a paper from its committed records: curves, what quality costs, what trials came to or took.
 
 A picture carries the sum of what it was drawn from, so that one which does not belong to the records is found out.
 """
@@ -20,7 +20,7 @@ from rnnbench.records.paper_table import PaperTable
 from rnnbench.records.record import Run
 from rnnbench.results.compare import STYLES, appearances, draw_curves, log_ticks, primary
 from rnnbench.results.curves import average
-from rnnbench.results.statistics import as_factor, mean_interval
+from rnnbench.results.statistics import Interval, as_factor, mean_interval
 from rnnbench.results.table import TRIALS
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ Looks = dict[str, tuple[str, str]]
 
 
 class Panel(NamedTuple):
-    """A column of a table: its finished runs, and those of them that are reported."""
+    """A column of a table: its finished runs that are reported, and all trials that they are the best of."""
 
     table: PaperTable
     col: str
     members: list[Run]
-    all: list[Run]
+    tried: list[Run]
 
 
 CURVES = "learning_curves.png"
@@ -45,10 +45,10 @@ TRIED = "trials.png"
 TEXTS = {
     CURVES: "Validation metric over steps and over seconds: mean and 95 % band over seeds "
     "(of logarithms where the axis is logarithmic)",
-    COST: "Test metric against the seconds of a run: mean and 95 % interval over seeds "
+    COST: "Test metric against the seconds of a run: mean and 95 % interval over the runs reported "
     "(of logarithms where the axis is logarithmic)",
-    TRIED: "Test metric of every trial: in grey, a cross where it is no better than the constant prediction; in colour "
-    "the best by validation, with their mean and its 95 % interval",
+    TRIED: "Test metric of every trial: in colour the best by validation, with their mean and its 95 % interval; "
+    "in grey the others, a cross at the constant prediction for each that is no better or has diverged",
     SUCCESS: "Sequences to success: a dot a trial, a cross where one ended without success, a line at the mean of "
     "those that succeeded, a diamond at the paper's number",
 }
@@ -60,10 +60,7 @@ KEYWORD = "Description"  # of the PNG chunk that holds the sum
 def drawn(paper: Paper, runs: Sequence[Run]) -> dict[str, str]:
     """File name to description of each picture that ``runs`` are enough for."""
     panels = _panels(paper, runs)
-    possible = {
-        CURVES: _with_curves(panels), COST: _tested(panels), TRIED: _tried(panels), SUCCESS: _of_trials(panels)
-    }  # fmt: skip
-    return {name: text for name, text in TEXTS.items() if possible[name]}
+    return {name: text for name, text in TEXTS.items() if _SHOWN[name](panels)}
 
 
 def draw_pictures(paper: Paper, runs: Sequence[Run], folder: Path) -> None:
@@ -74,7 +71,7 @@ def draw_pictures(paper: Paper, runs: Sequence[Run], folder: Path) -> None:
         if name not in names:
             path.unlink(missing_ok=True)
         elif not is_of(path, _sum(name, paper, runs)):
-            _DRAW[name](_panels(paper, runs), path, _sum(name, paper, runs))
+            _DRAW[name](paper, _SHOWN[name](_panels(paper, runs)), path, _sum(name, paper, runs))
 
 
 def check_pictures(paper: Paper, runs: Sequence[Run]) -> list[Path]:
@@ -120,8 +117,8 @@ def _sum(name: str, paper: Paper, runs: Sequence[Run]) -> str:
         shown += [_shown(name, panel.table.metric, run) for run in panel.members]
         if name == SUCCESS:
             shown.append(_published(panel.table, panel.col))
-        if name == TRIED and panel.table.trials:
-            shown += [_shown(name, panel.table.metric, run) for run in panel.all]
+        if name == TRIED:
+            shown += [_shown(name, panel.table.metric, run) for run in panel.tried]
     return hashlib.sha256(json.dumps([name, shown], sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -132,19 +129,19 @@ def _shown(name: str, metric: str, run: Run) -> list[Any]:
         return [*who, _sequences(run)]
     if name == CURVES:
         return [metric, *who, record["seconds"], record["series"], record["steps"]]
+    if name == TRIED:
+        return [metric, *who, run.metric("test", metric), _no_better(run, metric)]
     return [metric, *who, record["seconds"], run.metric("test", metric)]
 
 
 def _panels(paper: Paper, runs: Sequence[Run]) -> list[Panel]:
     found = []
     for table in paper.tables:
-        reported, own = (
-            [run for run in some if run.status == "finished"] for some in (table.reported(runs), table.own(runs))
-        )
+        reported = [run for run in table.reported(runs) if run.status == "finished"]
         for col in table.cols:
-            found.append(
-                Panel(table, col, *([run for run in some if run.job.dataset == col] for some in (reported, own)))
-            )
+            of_rows = [[run for run in runs if (run.job.model, run.job.dataset) == (row, col)] for row in table.rows]
+            tried = [run for own in of_rows for run in table.trials.made(own)] if table.trials else []
+            found.append(Panel(table, col, [run for run in reported if run.job.dataset == col], tried))
     return [panel for panel in found if panel.members]
 
 
@@ -164,7 +161,7 @@ def _tested(panels: Sequence[Panel]) -> list[Panel]:
 
 def _tried(panels: Sequence[Panel]) -> list[Panel]:
     """Those whose runs are the best of many trials."""
-    return [panel for panel in _tested(panels) if panel.table.trials is not None]
+    return [panel for panel in _tested(panels) if panel.tried]
 
 
 def _of_trials(panels: Sequence[Panel]) -> list[Panel]:
@@ -185,16 +182,16 @@ def _published(table: PaperTable, col: str) -> dict[str, float]:
     return {n.row: n.value for n in table.published if (n.col, n.metric) == (col, TRIALS)}
 
 
-def _labels(panels: Sequence[Panel]) -> Looks:
-    """Of the rows that have runs; they keep theirs when others are added."""
-    looks = appearances(list(dict.fromkeys(row for panel in panels for row in panel.table.rows)))
+def _looks(paper: Paper, panels: Sequence[Panel]) -> Looks:
+    """Of the rows of ``panels`` that have runs; a row looks alike in all pictures of a paper, whatever has been run."""
+    looks = appearances(list(dict.fromkeys(row for table in paper.tables for row in table.rows)))
     seen = {run.job.model for panel in panels for run in panel.members}
     return {row: look for row, look in looks.items() if row in seen}
 
 
-def _draw_all_curves(panels: Sequence[Panel], path: Path, digest: str) -> None:
+def _draw_all_curves(paper: Paper, shown: Sequence[Panel], path: Path, digest: str) -> None:
     """A panel over steps, under it one over seconds; the next panels below these."""
-    shown, looks = _with_curves(panels), _labels(_with_curves(panels))
+    looks = _looks(paper, shown)
     figure, axes = _grid(len(shown), heights=2, height=3.2)
     for at, panel in enumerate(shown):
         curves = average(_with_series(panel))
@@ -225,77 +222,96 @@ def _name_lines(figure: Any, looks: Looks) -> None:
 
 
 def _legend(figure: Any, styles: Mapping[str, Mapping[str, Any]]) -> None:
-    """One legend above all panels, where it hides nothing."""
+    """One legend above all panels, where it hides nothing, with room of its own for each line."""
     from matplotlib.lines import Line2D
 
+    width, height = figure.get_size_inches()
+    widest = 0.7 + 0.08 * max(map(len, styles))  # inches, of a mark and a name
+    across = max(1, min(8, int(width / widest)))
+    figure.set_size_inches(width, height + 0.2 * (-(-len(styles) // across) - 1))
     lines = [Line2D([], [], **style) for style in styles.values()]
-    across = min(8, round(0.8 * figure.get_figwidth()))
     figure.legend(lines, list(styles), loc="outside upper center", ncols=across, fontsize="small", frameon=False)
 
 
-def _draw_cost(panels: Sequence[Panel], path: Path, digest: str) -> None:
-    shown, looks = _tested(panels), _labels(_tested(panels))
+def _draw_cost(paper: Paper, shown: Sequence[Panel], path: Path, digest: str) -> None:
+    looks = _looks(paper, shown)
     marks = {row: {"color": colour, "marker": MARKERS[dash]} for row, (colour, dash) in looks.items()}
     figure, axes = _grid(len(shown), heights=1, height=3.2)
+    named = set()
     for axis, panel in zip(axes.flat, shown):
-        by_row = {row: [run for run in panel.members if run.job.model == row] for row in looks}
-        values = {row: _on_test(panel, own) for row, own in by_row.items()}
-        means = [fmean(own) for own in values.values() if own]
-        log = bool(means) and min(min(own) for own in values.values() if own) > 0 and max(means) / min(means) > 10**1.5
-        for row, own in values.items():
-            if own:
-                seconds = fmean(run.record["seconds"] for run in by_row[row] if run.record)
-                middle, low, high = _spread(own, log)
-                around = [[middle - low], [high - middle]]
-                axis.errorbar([seconds], [middle], yerr=around, linestyle="", capsize=3, **marks[row])
+        points = {row: points for row in looks if (points := _costs(panel, row))}
+        named |= set(points)
+        values = [value for own in points.values() for _, value in own]
+        means = [fmean(value for _, value in own) for own in points.values()]
+        log = bool(values) and min(values) > 0 and max(means) / min(means) > 10**1.5
+        for row, own in points.items():
+            seconds, found = fmean(cost for cost, _ in own), _interval([value for _, value in own], log)
+            axis.errorbar([seconds], [found.mean], yerr=whiskers(found), linestyle="", capsize=3, **marks[row])
         if log:
             axis.set_yscale("log")
+            axis.set_ylim(min(values) / 2, max(values) * 2)  # the bars of a few runs may go far beyond
         log_ticks(axis)
         axis.set_title(panel.col)
         axis.set_xlabel("seconds of a run")
         axis.set_ylabel(f"test {panel.table.metric}")
         axis.grid(alpha=0.25)
-    _legend(figure, {row: {**mark, "linestyle": ""} for row, mark in marks.items()})
+    if named:
+        _legend(figure, {row: {**mark, "linestyle": ""} for row, mark in marks.items() if row in named})
     save(figure, path, digest)
 
 
-def _on_test(panel: Panel, runs: Sequence[Run]) -> list[float]:
-    values = (run.metric("test", panel.table.metric) for run in runs)
-    return [value for value in values if value is not None]
+def _costs(panel: Panel, row: str) -> list[tuple[float, float]]:
+    """Seconds and test metric of each run of a row that has both."""
+    own = [(run.record, run.metric("test", panel.table.metric)) for run in panel.members if run.job.model == row]
+    return [(record["seconds"], value) for record, value in own if record and value is not None]
 
 
-def _spread(values: Sequence[float], log: bool) -> tuple[float, float, float]:
-    """Mean and 95 % interval, of the logarithms on a logarithmic axis."""
-    found = as_factor(mean_interval([math.log(value) for value in values])) if log else mean_interval(values)
-    low, high = (found.mean if end is None else end for end in (found.lo, found.hi))
-    return found.mean, low, high
+def _interval(values: Sequence[float], log: bool = False) -> Interval:
+    """The mean and its 95 % interval, of the logarithms on a logarithmic axis."""
+    return as_factor(mean_interval([math.log(value) for value in values])) if log else mean_interval(values)
 
 
-def _draw_tried(panels: Sequence[Panel], path: Path, digest: str) -> None:
-    shown, looks = _tried(panels), _labels(_tried(panels))
+def whiskers(found: Interval) -> list[list[float]] | None:
+    """How far an interval reaches to either side, as matplotlib takes it; None where one run has none."""
+    return None if found.lo is None or found.hi is None else [[found.mean - found.lo], [found.hi - found.mean]]
+
+
+def _no_better(run: Run, metric: str) -> float | None:
+    """The constant prediction, where a run on its data is no better or has diverged."""
+    record: Mapping[str, Any] = run.record or {}
+    baseline, value = (record.get("baseline") or {}).get(metric), run.metric("test", metric)
+    sign = 1 if record.get("metric_modes", {}).get(metric, "min") == "min" else -1
+    return baseline if baseline is not None and (value is None or sign * (value - baseline) >= 0) else None
+
+
+def _draw_tried(paper: Paper, shown: Sequence[Panel], path: Path, digest: str) -> None:
+    looks = _looks(paper, shown)
     figure, axes = _grid(len(shown), heights=1, height=0.9 + 0.34 * len(looks))
     for axis, panel in zip(axes.flat, shown):
-        record: Mapping[str, Any] = panel.members[0].record or {}
-        baseline = (record["baseline"] or {}).get(panel.table.metric)
-        sign = 1 if record["metric_modes"][panel.table.metric] == "min" else -1
+        metric = panel.table.metric
         rows = [row for row in panel.table.rows if row in looks]
-        rest = [run for run in panel.all if not any(run is best for best in panel.members)]
+        others = [run for run in panel.tried if not any(run is best for best in panel.members)]
         for at, row in enumerate(rows):
-            best = _on_test(panel, [run for run in panel.members if run.job.model == row])
-            for i, value in enumerate(_on_test(panel, [run for run in rest if run.job.model == row])):
-                height = at + 0.3 * (2 * (i % 10) / 9 - 1)  # apart from each other
-                if baseline is not None and sign * (value - baseline) >= 0:
+            rest = [run for run in others if run.job.model == row]
+            for run, height in zip(rest, _apart(at, len(rest))):
+                value, baseline = run.metric("test", metric), _no_better(run, metric)
+                if baseline is not None:
                     axis.plot([baseline], [height], "x", ms=3, color="0.75")
-                else:
+                elif value is not None:
                     axis.plot([value], [height], ".", ms=4, color="0.6")
-            if best:
-                middle, low, high = _spread(best, log=False)
+            if best := [value for _, value in _costs(panel, row)]:
+                found = _interval(best)
                 axis.plot(best, [at] * len(best), "o", ms=4, color=looks[row][0], zorder=3)
-                axis.errorbar([middle], [at], xerr=[[middle - low], [high - middle]], fmt="|", color="black", capsize=3)
+                axis.errorbar([found.mean], [at], xerr=whiskers(found), fmt="|", color="black", capsize=3)
         _name_rows(axis, rows)
         axis.set_title(panel.col)
-        axis.set_xlabel(f"test {panel.table.metric}")
+        axis.set_xlabel(f"test {metric}")
     save(figure, path, digest)
+
+
+def _apart(at: int, count: int) -> list[float]:
+    """Heights around ``at``, so that marks of one value can be counted."""
+    return [at + 0.3 * (2 * i / max(count - 1, 1) - 1) for i in range(count)]
 
 
 def _name_rows(axis: Axes, rows: Sequence[str]) -> None:
@@ -305,16 +321,15 @@ def _name_rows(axis: Axes, rows: Sequence[str]) -> None:
     axis.grid(alpha=0.25, axis="x")
 
 
-def _draw_success(panels: Sequence[Panel], path: Path, digest: str) -> None:
-    shown, looks = _of_trials(panels), _labels(_of_trials(panels))
+def _draw_success(paper: Paper, shown: Sequence[Panel], path: Path, digest: str) -> None:
+    looks = _looks(paper, shown)
     figure, axes = _grid(len(shown), heights=1, height=2.6)
     for axis, (table, col, members, _) in zip(axes.flat, shown):
         rows = [row for row in table.rows if any(run.job.model == row for run in members)]
         for at, row in enumerate(rows):
             found = [_sequences(run) for run in members if run.job.model == row]
             reached, ended = ([n / 1000 for n, done in found if done is wanted] for wanted in (True, False))
-            # apart from each other, so that trials that ended alike can be counted
-            heights = [at + 0.3 * (2 * i / max(len(found) - 1, 1) - 1) for i in range(len(found))]
+            heights = _apart(at, len(found))
             axis.plot(reached, heights[: len(reached)], "o", ms=4, color=looks[row][0])
             axis.plot(ended, heights[len(reached) :], "x", ms=5, color="0.5")
             if reached:
@@ -328,7 +343,13 @@ def _draw_success(panels: Sequence[Panel], path: Path, digest: str) -> None:
     save(figure, path, digest)
 
 
-_DRAW: dict[str, Callable[[Sequence[Panel], Path, str], None]] = {
+_SHOWN: dict[str, Callable[[Sequence[Panel]], list[Panel]]] = {
+    CURVES: _with_curves,
+    COST: _tested,
+    TRIED: _tried,
+    SUCCESS: _of_trials,
+}
+_DRAW: dict[str, Callable[[Paper, Sequence[Panel], Path, str], None]] = {
     CURVES: _draw_all_curves,
     COST: _draw_cost,
     TRIED: _draw_tried,

@@ -23,7 +23,7 @@ from rnnbench.records.series import read_runs
 from rnnbench.results.compare import CORE, appearances, log_ticks
 from rnnbench.results.formats import NOTHING, interval_text, markdown_rows
 from rnnbench.results.paper import results
-from rnnbench.results.pictures import canvas, is_of, save
+from rnnbench.results.pictures import canvas, is_of, save, whiskers
 from rnnbench.results.statistics import ALPHA, Interval, as_factor, mean_interval
 from rnnbench.results.table import Cell
 
@@ -244,10 +244,8 @@ def _draw(found: Sequence[Block], path: Path) -> None:
         apart = [y + 0.08 * (2 * i / (count - 1) - 1) for i, y in enumerate(ys)]
         axis.scatter(xs, apart, s=18, alpha=0.4, color=looks[row][0], linewidths=0)
         cost = relative_cost(found, row)
-        axis.errorbar(
-            [cost.mean], [fmean(ys)], xerr=[[cost.mean - (cost.lo or 0)], [(cost.hi or 0) - cost.mean]], yerr=[half],
-            fmt="o", ms=9, capsize=3, color=looks[row][0], label=row,
-        )  # fmt: skip
+        look = {"fmt": "o", "ms": 9, "capsize": 3, "color": looks[row][0], "label": row}
+        axis.errorbar([cost.mean], [fmean(ys)], xerr=whiskers(cost), yerr=[half], **look)
     log_ticks(axis)
     axis.set_ylim(len(CORE) + 0.3, 0.7)
     axis.set_yticks(range(1, len(CORE) + 1))

@@ -106,6 +106,44 @@ def test_costs_have_the_interval_of_logarithms_on_a_logarithmic_axis(paper, make
     assert [text.get_text() for text in figures[COST].legends[0].get_texts()] == sorted(values)
 
 
+def test_a_run_without_a_number_counts_for_neither_mean_and_one_run_has_no_bar(paper, make, figures):
+    runs = [make.run(0.3, model="lstm", seed=0, seconds=10.0), make.run(0.4, model="gru", seed=0)]
+    nothing = {split: {"mse": None} for split in ("train", "valid", "test")}
+    runs.append(make.run(0.3, model="lstm", seed=1, seconds=1000.0, metrics=nothing))
+    draw_pictures(paper, runs, paper.folder)
+    (axis,) = figures[COST].axes
+    point = next(bar.lines[0] for bar in axis.containers if bar.lines[0].get_ydata(orig=False) == [0.3])
+    assert point.get_xdata(orig=False) == [10.0]
+    assert not any(bar.has_yerr for bar in axis.containers)
+
+
+def test_wide_bars_leave_the_points_of_a_logarithmic_axis_apart(paper, make, figures):
+    values = {"lstm": [0.4, 0.5], "gru": [1e-7, 0.02]}
+    draw_pictures(paper, [make.run(v, model=m, seed=s) for m in values for s, v in enumerate(values[m])], paper.folder)
+    low, high = figures[COST].axes[0].get_ylim()
+    assert 1e-8 < low < 1e-7
+    assert 0.5 < high < 5
+
+
+@pytest.mark.parametrize("length", [5, 19, 40])
+def test_a_legend_lies_in_the_figure_above_its_panels(tmp_path, make, figures, length):
+    names = [f"m{i}".ljust(length, "x") for i in range(9)]
+    declared["without_search"](
+        tmp_path / "p",
+        rows={name: [f"model={name}"] for name in names},
+        published={"metric": "mse", "values": []},
+    )
+    paper = declared["load_paper"](tmp_path / "p")
+    draw_pictures(paper, [make.run(0.4, model=name, seed=s) for name in names for s in (0, 1)], paper.folder)
+    for name in (CURVES, COST):
+        figure = figures[name]
+        figure.canvas.draw()
+        box = figure.legends[0].get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.width
+        assert box.y0 > max(axis.get_tightbbox().y1 for axis in figure.axes)
+
+
 def test_rows_that_share_a_colour_have_other_marks_and_rows_without_runs_no_name(tmp_path, make, figures):
     names = [f"model_{i}" for i in range(10)]
     declared["without_search"](
@@ -125,20 +163,41 @@ def test_every_trial_is_drawn_and_the_best_by_validation_with_their_interval(tmp
     paper = declared["write"](tmp_path / "odyssey", {**kept, "trials": space, "rows": ROWS})
     draws = paper.tables[0].trials.draws()
 
-    def trial(row, seed, value):
-        metrics = {split: {"mse": value + (split == "test") / 100} for split in ("train", "valid", "test")}
-        hparams = {"optimizer.lr": draws[seed]["optimizer.lr"]}
-        return make.run(value, model=row, seed=seed, metrics=metrics, hparams=hparams, baseline={"mse": 0.5})
+    def trial(row, seed, value, baseline=0.5, lr=None, **more):
+        metrics = {split: {"mse": value and value + (split == "test") / 100} for split in ("train", "valid", "test")}
+        hparams = {"optimizer.lr": lr or draws[seed]["optimizer.lr"]}
+        more = {"metrics": metrics, "hparams": hparams, "baseline": {"mse": baseline}, **more}
+        return make.run(value or 0.1, model=row, seed=seed, **more)
 
     runs = [trial(row, s, 0.1 + s / 20) for row in ROWS for s in range(20)]
+    runs[7] = trial("lstm", 7, 0.45, baseline=0.3)  # seeds that make the data have baselines of their own
+    runs[6] = trial("lstm", 6, None, status="diverged")
     assert TRIED not in drawn(paper, runs[:19])
-    draw_pictures(paper, runs, paper.folder)
+    draw_pictures(paper, [*runs, trial("lstm", 3, 0.2, lr=1.0)], paper.folder)  # the last is no trial
     (axis,) = figures[TRIED].axes
     assert {tick.get_text() for tick in axis.get_yticklabels()} == set(ROWS)
-    dots = {kind: [x for line in axis.lines if line.get_marker() == kind for x in line.get_xdata()] for kind in ".xo|"}
+    marks = [line for line in axis.lines if line.get_linestyle() == "None" and line.get_marker() in tuple(".xo")]
+    points = {kind: [p for m in marks if m.get_marker() == kind for p in m.get_xydata().tolist()] for kind in ".xo"}
+    dots = {kind: sorted(x for x, _ in places) for kind, places in points.items()}
     values = 0.11 + np.arange(20) / 20
-    assert sorted(dots["o"]) == pytest.approx(sorted([*values[:2]] * 2))
-    assert sorted(dots["."]) == pytest.approx(sorted([*values[2:8]] * 2))
-    assert dots["x"] == [0.5] * 24  # at the constant prediction, whatever they are
+    assert dots["o"] == pytest.approx(sorted([*values[:2]] * 2))
+    assert dots["."] == pytest.approx(sorted([*values[2:8], *values[2:6]]))
+    assert dots["x"] == [0.3, *[0.5] * 25]  # at the constant prediction, whatever they are
+    assert len(set(map(tuple, points["x"]))) == 26  # none upon another
     ends = stats.t.interval(0.95, 1, values[:2].mean(), stats.sem(values[:2]))
     np.testing.assert_allclose(axis.containers[0].lines[2][0].get_segments()[0][:, 0], ends)
+
+
+def test_another_baseline_makes_another_picture_of_trials(tmp_path, make):
+    kept = {key: value for key, value in declared["DECLARED"].items() if key not in ("search", "seeds")}
+    space = {"keys": {"optimizer.lr": {"low": 1e-4, "high": 1e-1}}, "count": 2, "seed": 3, "metric": "mse"}
+    paper = declared["write"](tmp_path / "odyssey", {**kept, "trials": space, "rows": ROWS})
+
+    def trials(baseline):
+        draws = enumerate(paper.tables[0].trials.draws())
+        more = [{"seed": i, "hparams": draw, "baseline": {"mse": baseline}} for i, draw in draws]
+        return [make.run(0.4, model=row, **own) for row in ROWS for own in more]
+
+    draw_pictures(paper, trials(0.5), paper.folder)
+    assert check_pictures(paper, trials(0.5)) == []
+    assert [path.name for path in check_pictures(paper, trials(0.3))] == [TRIED]

@@ -1,5 +1,6 @@
 """Ranks over papers, against scipy and published tables of critical differences."""
 
+import math
 import runpy
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from scipy import stats
 
 from rnnbench.records.archive import write_archive
 from rnnbench.records.paper import load_paper
+from rnnbench.results import ranks
 from rnnbench.results.compare import CORE as ORDER
 from rnnbench.results.ranks import (
     blocks,
@@ -110,6 +112,19 @@ def test_a_picture_belongs_to_its_blocks(papers, tmp_path):
     assert ranks_drawn(found, tmp_path)
     assert not ranks_drawn(found[1:], tmp_path)
     assert ranks_drawn([], tmp_path)
+
+
+def test_bars_of_ranks_are_as_long_as_the_critical_difference(papers, tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(ranks, "save", lambda figure, path, digest: figures.append(figure))
+    draw_ranks(blocks(papers), tmp_path)
+    (axis,) = figures[0].axes
+    means = mean_ranks(blocks(papers))
+    for bar in axis.containers:
+        (_, low), (_, high) = bar.lines[2][1].get_segments()[0]
+        assert (low + high) / 2 == pytest.approx(means[bar.get_label()])
+        # Demsar 2006, table 5: 2.343 for three models at 5 %
+        assert high - low == pytest.approx(2.343 * math.sqrt(3 * 4 / (6 * 4)), rel=1e-3)
 
 
 def test_the_section_says_what_p_is_without_a_paper(papers):
