@@ -70,6 +70,8 @@ MISTAKES = {
     "optimizer=sgd optimizer.nesterov=true": "Nesterov momentum requires a momentum",
     "optimizer._target_=null": "optimizer._target_: is null",
     "scheduler=step scheduler.step_size=0": "cannot take a step with these values",
+    "scheduler=step scheduler.step_size=1 scheduler.gamma=-0.5 trainer.max_epochs=2": "a rate of -0.0005 in epoch 2",
+    "optimizer.lr=inf": "optimizer.lr=inf: must be finite",
     "optimizer.betas=[0.9]": "optimizer (torch.optim.Adam): list index out of range",
     "optimizer.betas=[0.9,0.99,0.999]": "optimizer (torch.optim.Adam): cannot take a step with these values: ",
     "+optimizer.fused=true +optimizer.foreach=true": "`fused` and `foreach` cannot be `True` together",
