@@ -7,13 +7,14 @@ from rnnbench.bench.overhead import DifferentWork
 from rnnbench.bench.sweep import SweepCost, measure_sweep
 from rnnbench.bench.timing import Seconds
 from rnnbench.training.command import INTERRUPTED, Outcome
+from rnnbench.training.compose import Remembering
 
 TINY = ("model.hidden_size=4", "debug.limit_batches=2", "trainer.max_epochs=1")
 
 
 def test_every_job_is_composed_once_run_and_compared(monkeypatch, capsys):
-    trained, composed = [], []
-    original = ConfigLoaderImpl.load_sweep_config
+    trained, composed, read = [], [], []
+    put_together, original = ConfigLoaderImpl.load_sweep_config, Remembering.with_values
 
     def seen(plan):
         trained.append(plan.job.seed)
@@ -23,11 +24,17 @@ def test_every_job_is_composed_once_run_and_compared(monkeypatch, capsys):
         composed.extend(o for o in overrides if o.startswith("seed="))
         return original(self, master, overrides)
 
+    def from_files(self, master, overrides):
+        read.append(overrides)
+        return put_together(self, master, overrides)
+
     monkeypatch.setattr(sweep, "train_bare", seen)
-    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counted)
+    monkeypatch.setattr(Remembering, "with_values", counted)
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", from_files)
     result = measure_sweep(TINY, jobs=2)
     assert trained == [0, 0, 1]  # one to warm up
     assert composed == [f"seed={seed}" for seed in trained]  # planning and launching share it
+    assert len(read) == 2  # once a sweep, the first to warm up
     assert result.jobs == len(result.bare) == 2
     assert capsys.readouterr().out == ""
 
