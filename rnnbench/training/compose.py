@@ -71,8 +71,10 @@ class Remembering:
         if master is not self.master:
             self.master, self.chosen, self.composed = master, {}, {}
         try:
-            cfg = self.with_values(master, overrides) or self.loader.load_sweep_config(master, list(overrides))
+            cfg = self.with_values(master, overrides)
         except Exception:  # Hydra has words of its own for each mistake
+            cfg = None
+        if cfg is None:
             cfg = self.loader.load_sweep_config(master, list(overrides))
         self.composed[tuple(overrides)] = pickle.dumps(cfg)
         return cfg
