@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -146,6 +147,15 @@ def critical_difference(models: int, count: int) -> float:
     return float(q * math.sqrt(models * (models + 1) / (6 * count)))
 
 
+def told_apart(found: Sequence[Block]) -> list[tuple[str, str]]:
+    """Pairs of models of which the first ranks better: by Nemenyi's difference, where Friedman's test finds any."""
+    means, p = mean_ranks(found), friedman_p(found)
+    if p is None or p >= ALPHA:
+        return []
+    least = critical_difference(len(CORE), len(ranked(found)))
+    return [(a, b) for a, b in combinations(sorted(means, key=means.__getitem__), 2) if means[b] - means[a] > least]
+
+
 def section(found: Sequence[Block]) -> str:
     """What the blocks say, in Markdown, and the link to their picture."""
     parts = [_where(found)] if found else ["Nothing has been run yet."]
@@ -200,7 +210,18 @@ def _ranks(found: Sequence[Block]) -> str:
         "Seconds: geometric mean with its 95 % t interval, at the sizes of the tables. Runs stood beside other work of "
         "their machines, and validation says when they stop: `rnnbench bench` measures what a step costs."
     )
-    return f"{markdown_rows(lines)}\n\n{text} {costs}"
+    return f"{_answer(found)}\n\n{markdown_rows(lines)}\n\n{text} {costs}"
+
+
+def _answer(found: Sequence[Block]) -> str:
+    """Each pair of models: which ranks better, and the papers without which that is not shown."""
+    means, apart, fewer = mean_ranks(found), told_apart(found), _without_each_paper(found)
+    texts = []
+    for a, b in combinations(sorted(means, key=means.__getitem__), 2):
+        needed = [name for name, rest in fewer.items() if (a, b) not in told_apart(rest)]
+        better = f"{a} is better than {b}" + (f" (not without {' or '.join(needed)})" if needed else "")
+        texts.append(better if (a, b) in apart else f"{a} and {b} are not told apart")
+    return f"By rank, {'; '.join(texts)}."
 
 
 def _together(found: Sequence[Block]) -> str:
@@ -209,10 +230,14 @@ def _together(found: Sequence[Block]) -> str:
     return f" ({'; '.join(texts)} are one, by their mean ranks)" if texts else ""
 
 
-def _without_a_paper(found: Sequence[Block]) -> str:
-    """P values when one paper's data sets are left out, which may be alike."""
+def _without_each_paper(found: Sequence[Block]) -> dict[str, list[Block]]:
+    """Each paper that is ranked to the blocks of the others: the data sets of one paper may be alike."""
     names = dict.fromkeys(one.paper for one in ranked(found))
-    left = {name: friedman_p([block for block in found if block.paper != name]) for name in names}
+    return {name: [block for block in found if block.paper != name] for name in names}
+
+
+def _without_a_paper(found: Sequence[Block]) -> str:
+    left = {name: friedman_p(rest) for name, rest in _without_each_paper(found).items()}
     texts = [f"{p:.2g} without {name}" for name, p in left.items() if p is not None]
     return f" ({', '.join(texts)})" if texts else ""
 

@@ -3,6 +3,7 @@
 import math
 import runpy
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from rnnbench.results.ranks import (
     ranked,
     ranks_drawn,
     section,
+    told_apart,
 )
 
 declared = runpy.run_path(str(Path(__file__).parents[1] / "records" / "test_paper_table.py"))
@@ -133,3 +135,17 @@ def test_the_section_says_what_p_is_without_a_paper(papers):
     p = friedman_p(first), friedman_p(other)
     assert f"({p[1]:.2g} without p, {p[0]:.2g} without q)" in section([*first, *other])
     assert "without" not in section(first)
+
+
+def test_models_are_told_apart_where_friedman_and_nemenyi_say_so(papers):
+    (block,) = [found for found in blocks(papers) if found.col == "b"]  # lstm, gru, tanh
+    alike = [replace(block, col=str(i), paper=paper) for i, paper in enumerate("ppppqq")]
+    # mean ranks 1, 2, 3; Nemenyi's difference over six data sets is 2.343 / sqrt(3), over five 1.48, over two 2.3
+    assert told_apart(alike) == [("lstm", "tanh")]
+    assert "By rank, lstm and gru are not told apart; lstm is better than tanh (not without p)" in section(alike)
+    assert told_apart(alike[:2]) == []
+    many = [replace(block, col=str(i)) for i in range(12)]  # 0.96
+    assert told_apart(many) == [("lstm", "gru"), ("lstm", "tanh"), ("gru", "tanh")]
+    # two data sets in each order: no ranks differ
+    orders = [dict(zip(block.cells, [block.cells[row] for row in order])) for order in permutations(block.cells)]
+    assert told_apart([replace(block, col=str(i), cells=cells) for i, cells in enumerate(orders * 9)]) == []
