@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,7 +199,8 @@ class Search:
         print("\ntrials:      " + ", ".join(f"{n} {name}" for name, n in states.items()))
         if done:
             best = min(done, key=lambda t: t.value)
-            words = " ".join(self.space.overrides(best.params))
+            folder = ["--config-dir", str(self.options.config_dir)] if self.options.config_dir else []
+            words = shlex.join([*folder, *self.space.overrides(best.params)])
             print(f"best:        valid {self.metric} {self.sign * best.value:.4g} by trial {best.number + 1}")
             print(f"again:       rnnbench train {words}")
         if ended:

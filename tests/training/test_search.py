@@ -1,6 +1,7 @@
 """Searches on a toy: taken up again without repeating a trial, pruned, and whatever a trial does."""
 
 import json
+import shlex
 from pathlib import Path
 
 import optuna
@@ -54,6 +55,14 @@ def test_more_trials_go_on_and_every_trial_is_a_run(search, tmp_path, capsys):
     assert f"optimizer.lr={min(trials, key=lambda t: t.value).params['optimizer.lr']:.6g}" in again
     assert search(RANGE, trials=4) == 0
     assert len(study(tmp_path).trials) == 4
+
+
+def test_the_printed_command_is_that_of_the_best_run_in_any_shell(search, tmp_path, capsys):
+    assert search(RANGE, f"paths.runs_dir={tmp_path}/my runs", trials=2) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("again:"))
+    _, _, *words = shlex.split(line)
+    assert main(words) == 0
+    assert len(load_runs(tmp_path / "my runs" / "runs")) == 2
 
 
 def test_a_trial_that_was_cut_off_is_continued_not_drawn_again(search, tmp_path, monkeypatch, capsys):
