@@ -120,7 +120,7 @@ def _beaten(table: Table, grid: Grid) -> Iterator[str]:
         line, label = (row, col) if across else (col, row)
         simple = [name for name in SIMPLE if name in known]
         better = all(_better(cell, records, name) for name in simple)
-        start = f"{line}: better than {', '.join(simple)}"
+        start = f"{line}: better than {'each of ' * (len(simple) > 1)}{', '.join(simple)}"
         places = lines.setdefault(start, {"": [], "not better": [], "better than AR too": []})
         places["" if better else "not better"].append(label)
         if better and "AR" in known and _better(cell, records, "AR"):

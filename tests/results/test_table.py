@@ -230,7 +230,7 @@ def test_a_forecast_is_better_only_below_all_simple_ones(make):
     good = forecasts(make, GOOD, [0.5] * 5, season=0.4, ar=0.3)
     between = forecasts(make, [v + 0.44 for v in GOOD], [0.5] * 5, season=0.4, ar=0.3, model="gru")
     near = forecasts(make, [v + 0.33 for v in GOOD], [0.5] * 5, season=0.4, ar=0.3, model="rnn")
-    start = "better than naive, seasonal naive, drift: "
+    start = "better than each of naive, seasonal naive, drift: "
     assert beaten(good + between + near) == [f"adding: {start}lstm, rnn; not better: gru; better than AR too: lstm."]
     assert beaten(between) == [f"adding: {start}none; not better: gru."]
     assert beaten(good, rows="dataset", cols="model") == [f"adding: {start}lstm; better than AR too: lstm."]
@@ -242,9 +242,9 @@ def test_better_is_judged_run_by_run(make):
     naive = [0.1, 0.5, 0.3, 0.8, 0.2]
     below = forecasts(make, [v - 0.01 - 0.0001 * i for i, v in enumerate(naive)], naive)
     mixed = forecasts(make, [v - 0.01 * (-1) ** i for i, v in enumerate(naive)], naive, model="gru")
-    assert beaten(below + mixed) == ["adding: better than naive, drift: lstm; not better: gru."]
+    assert beaten(below + mixed) == ["adding: better than each of naive, drift: lstm; not better: gru."]
     failed = [*below, make.run(seed=5, status="diverged", references={"naive": {"mse": 1}})]
-    assert beaten(failed) == ["adding: better than naive, drift: none; not better: lstm."]
+    assert beaten(failed) == ["adding: better than each of naive, drift: none; not better: lstm."]
 
 
 @pytest.mark.parametrize("part", ["origin", "fold"])
