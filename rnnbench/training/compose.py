@@ -139,6 +139,7 @@ class Composer:
         GlobalHydra.instance().clear()  # Hydra keeps one object a process; a second command in it brings its own
         self.hydra = Hydra.create_main_hydra2(task_name="rnnbench", config_search_path=path)
         self.loader = Remembering(self.hydra.config_loader)
+        OmegaConf.register_new_resolver("hydra", _from_hydra, replace=True)  # Hydra's own gives None for the unknown
 
     @contextmanager
     def explained(self, overrides: Sequence[str]) -> Iterator[None]:
@@ -193,12 +194,32 @@ class Composer:
             return self.loader.compose(master, overrides)
 
 
+def _from_hydra(key: str) -> Any:
+    """``${hydra:key}``."""
+    from hydra.core.hydra_config import HydraConfig
+
+    known: Any = HydraConfig.instance()
+    value = OmegaConf.select(known.cfg, f"hydra.{key}")
+    if value is None:
+        raise ValueError(f"hydra:{key} is nothing that is known before a job starts")
+    return value
+
+
 def plain(cfg: DictConfig) -> dict[str, Any]:
     """The configuration without ``hydra``, resolved, as plain containers."""
+    from hydra.core.hydra_config import HydraConfig
+
+    known: Any = HydraConfig.instance()
+    before = known.cfg
+    if "hydra" in cfg:  # else a launcher has taken it out and told Hydra
+        known.cfg = cfg  # what `${hydra:...}` reads; `set_config` would copy all of it
     cfg = cfg.copy()
     with open_dict(cfg):
         cfg.pop("hydra", None)
         cfg.pop("experiment", None)
-    container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    try:
+        container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    finally:
+        known.cfg = before
     assert isinstance(container, dict)
     return {str(k): v for k, v in container.items()}

@@ -184,13 +184,15 @@ def sweep_job(cfg: DictConfig, progress: Progress) -> str:
 
     from rnnbench.training.run import run
 
-    worker = os.getpid() != progress.pid
+    worker, overrides = os.getpid() != progress.pid, list(HydraConfig.get().overrides.task)
     if worker:
         _STOP.obey(progress.stop_file)
     try:
         _STOP.check()
-        plan = make_plan(cfg, list(HydraConfig.get().overrides.task))
-        if mates := progress.mates.get(plan.job.identity):
+        plan = make_plan(cfg, overrides)
+        if plan.job.identity not in progress.mates:
+            raise UserError("differs from what was planned: a value, as ${now:%H%M%S}, is another one each time")
+        if mates := progress.mates[plan.job.identity]:
             return _group_job([plan, *(make_plan(OmegaConf.create(config), own) for config, own in mates)], progress)
         status, record = run(plan, _STOP)
         error = "" if record else (RunDirectory(plan.path).failure() or {}).get("error", "")
@@ -203,6 +205,9 @@ def sweep_job(cfg: DictConfig, progress: Progress) -> str:
         if worker:
             return "interrupted"
         raise
+    except Exception as error:  # launchers keep it to themselves; what fails inside a run does not come here
+        print(f"not run: {' '.join(overrides)}: {error or type(error).__name__}", flush=True)
+        return "failed"
     return status
 
 

@@ -113,6 +113,15 @@ def test_files_are_put_together_once_for_jobs_that_choose_the_same(runs, monkeyp
     assert len(made) == 2
 
 
+def test_values_may_refer_to_hydras_own(runs):
+    words = ["dataset=toy", "model.name=on_${hydra:runtime.choices.dataset}_${hydra:job.name}"]
+    master, (job,) = runs.composer.sweep(words)
+    for cfg in (runs.composer.one(words), runs.composer.job(master, job)):
+        assert plain(cfg)["model"]["name"] == "on_toy_rnnbench"
+    with pytest.raises(OmegaConfBaseException, match=r"hydra:job\.num is nothing that is known before a job starts"):
+        plain(runs.composer.one(["dataset=toy", "seed=${hydra:job.num}"]))
+
+
 def test_a_users_folder_comes_first(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "gru.yaml").write_text("name: mine\n_target_: rnnbench.layers.TorchGRU\nhidden_size: 5\n")

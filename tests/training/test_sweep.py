@@ -179,6 +179,22 @@ def test_two_spellings_of_one_run_are_one_job(runs, command, capsys):
     assert "1 jobs, " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("launcher", [(), JOBLIB], ids=["basic", "joblib"])
+def test_values_of_hydra_are_those_that_were_planned(runs, command, launcher):
+    words = ["model=gru", "model.name=on_${hydra:runtime.choices.dataset}", "seed=0,1", "trainer.max_epochs=1"]
+    where = f"paths.runs_dir={runs.folder / 'runs'}"  # a worker that an earlier test left has that one's environment
+    assert command("-m", "dataset=toy", *words, where, *launcher) == 0
+    assert {run.job.model for run in load_runs(runs.folder / "runs")} == {"on_toy"}
+
+
+def test_a_job_that_is_not_the_planned_one_is_told(command, capsys):
+    words = ("-m", "dataset=toy", "model=gru", "model.name=x${now:%f}", "seed=0,1", "trainer.max_epochs=1")
+    assert command(*words) == 1
+    out = capsys.readouterr().out
+    assert out.count("not run: dataset=toy model=gru") == 2
+    assert "incomplete: 2 of 2 jobs are left" in out
+
+
 @pytest.mark.parametrize(
     ("launcher", "number"),
     [
