@@ -276,6 +276,15 @@ def test_better_is_judged_run_by_run(make):
     assert beaten(failed) == ["adding: better than naive, drift: none; not better: lstm."]
 
 
+def test_better_is_more_where_the_metric_says_so(make):
+    simple = [{"naive": {"accuracy": 0.5 + seed / 100}} for seed in range(3)]
+    good, bad = (
+        [make.run(v, model=m, seed=s, metric="accuracy", references=simple[s]) for s in range(3)]
+        for m, v in (("lstm", 0.9), ("gru", 0.1))
+    )
+    assert beaten(good + bad) == ["adding: better than naive: lstm; not better: gru."]
+
+
 @pytest.mark.parametrize("part", ["origin", "fold"])
 def test_a_table_averages_over_the_parts_of_a_cross_validation(make, part):
     def each(model, values):
