@@ -26,7 +26,8 @@ def _decayed(weights_MP: Tensor, grad_MP: Tensor, v: Values) -> Tensor:
 def _sgd(weights_MP: Tensor, grad_MP: Tensor, v: Values, state: Values, steps_M1: Tensor) -> None:
     grad_MP = _decayed(weights_MP, grad_MP, v)
     if v["momentum"].any():
-        damped_M1 = torch.where(steps_M1 == 1, 0.0, v["dampening"]).to(grad_MP)
+        undamped_M1 = (steps_M1 == 1) | (v["momentum"] == 0)  # torch damps what goes into a buffer that has begun
+        damped_M1 = torch.where(undamped_M1, 0.0, v["dampening"]).to(grad_MP)
         buffer = state["momentum_buffer"].mul_(v["momentum"]).add_(grad_MP * (1 - damped_M1))
         ahead = grad_MP + buffer * v["momentum"]
         grad_MP = torch.where(v["nesterov"].bool(), ahead, buffer)

@@ -110,6 +110,15 @@ def test_hochreiter_baseline_without_its_rare_case():
     assert Adding(length=10**6, generator="hochreiter1997").baseline()["mse"] == pytest.approx(1 / 24 * 0.95, rel=1e-5)
 
 
+@pytest.mark.parametrize("length", [20, 31])
+def test_hochreiter_baseline_over_all_places_of_the_marks(length):
+    """A number in [-1, 1] has variance 1/3, and the first step's is 0."""
+    places = [(a, b) for a in range(10) for b in range(length // 2) if a != b]
+    numbers = 2 - sum(0 in pair for pair in places) / len(places)
+    baseline = Adding(length=length, generator="hochreiter1997").baseline()
+    assert baseline["mse"] == pytest.approx(numbers / 3 / 16)
+
+
 @pytest.mark.parametrize(
     "options", [{"length": 1}, {"length": 19, "generator": "hochreiter1997"}, {"valid_size": 0}, {"generator": "le"}]
 )

@@ -14,10 +14,11 @@ def ragged(lengths=(3, 1, 5, 2), features=2):
 
 
 def test_equal_lengths_are_plain_rows():
-    inputs, targets = torch.randn(6, 4, 2), torch.arange(6)
-    batch = Sequences(inputs, targets).batch(torch.tensor([5, 0, 5]))
+    inputs, targets, side = torch.randn(6, 4, 2), torch.arange(6), torch.randn(6, 3)
+    batch = Sequences(inputs, targets, side=side).batch(torch.tensor([5, 0, 5]))
     assert torch.equal(batch.inputs_BTI, inputs[[5, 0, 5]])
     assert batch.targets.tolist() == [5, 0, 5]
+    assert torch.equal(batch.side_BS, side[[5, 0, 5]])
     assert batch.lengths_B is None
     assert batch.mask is None
 

@@ -24,6 +24,9 @@ def test_two_columns_of_one_file(file):
     assert len(train) == 16
     assert train[0] == ("wort1", "word1")
     assert set(dataset.fingerprint()) == {"pairs.tsv"}
+    train, valid, test = ParallelText(path=file(LINES), test_path=file("v\tw\n", "test.tsv")).pairs()
+    assert (len(train), len(valid), test) == (18, 2, [("v", "w")])  # what is not held out trains
+    assert ("wort10", "word10") in train
     back = ParallelText(path=file(LINES), source_column=1, target_column=0)
     assert back.pairs()[0][0] == ("word1", "wort1")
 

@@ -50,6 +50,9 @@ def test_rare_and_new_words_are_unknown(tmp_path):
     assert splits.train.targets[0].tolist()[:3] == [2, 3, 0]
     assert [y.tolist() for y in splits.test.targets] == [[1, 0]]
     assert encode(["a", "q", "b"], dataset.vocabulary).tolist() == [3, 2, 4]
+    text = "a b\n" * 8 + "y y y\n" + "z z z\n"
+    valid = text_file(tmp_path, text, level="words", split=(0.75, 0.125, 0.125)).load(0).valid
+    assert [y.tolist() for y in valid.targets] == [[1, 1, 0]]
 
 
 def test_baseline_is_the_unigram_model(tmp_path):

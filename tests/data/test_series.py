@@ -82,6 +82,7 @@ def test_split_by_row_counts(make):
     splits = make(targets="a", split=[50, 20, 10]).load(0)
     last = [max(window[-1] for window in rows_of(s)[1]) for s in (splits.train, splits.valid, splits.test)]
     assert last == [49, 69, 79]
+    assert make(rows=97)._rows.cuts == (68, 78, 97)  # shares end at the nearest row
 
 
 @pytest.mark.parametrize("scaling", ["standard", "minmax", "maxabs"])
@@ -122,6 +123,9 @@ def test_filled_cells_are_never_predicted(make):
     assert [len(s) for s in (splits.train, splits.valid, splits.test)] == [64 - 2, 9 - 2, 19]
     assert not any(row in (20, 75) for s in (splits.train, splits.valid) for window in rows_of(s)[1] for row in window)
     assert splits.train.batch(torch.tensor([0])).mask is None
+    seen, predicted = rows_of(make({(20, 1): ""}, targets=["a"], impute="mean", stride=3).load(0).train)
+    assert [rows[0] for rows in predicted] == [start for start in range(5, 69, 3) if start != 20]
+    assert [rows[-1] + 1 for rows in seen] == [rows[0] for rows in predicted]
 
 
 @pytest.mark.parametrize(
@@ -263,12 +267,13 @@ def test_artifacts_are_plain_and_name_all_that_a_table_needs(make):
     assert kept["mase_scale"] == [1.0]  # c is the same four rows later: no scale, so none
 
 
-def test_the_calendar_tells_when_the_predicted_row_is(make):
-    dataset = make(targets="a", time_column="time", calendar=["minute"], horizon=3, rows=100)
+@pytest.mark.parametrize("gap", [0, 2])
+def test_the_calendar_tells_when_the_predicted_row_is(make, gap):
+    dataset = make(targets="a", time_column="time", calendar=["minute"], horizon=3, gap=gap)
     splits = dataset.load(0)
     assert dataset.spec.input_size == 3
     assert (dataset.spec.window.values, dataset.spec.window.calendar) == (1, 2)
-    window = splits.valid.inputs[0]  # rows 65 to 69, minute by minute: rows 68 to 72 are told of
+    window = splits.valid.inputs[0]  # rows 65 to 69, or 63 to 67, minute by minute: rows 68 to 72 are told of
     angles = 2 * np.pi * (np.arange(68, 73) % 60) / 60
     np.testing.assert_allclose(window[:, 1:], np.stack([np.sin(angles), np.cos(angles)], 1), atol=1e-6)
 
@@ -312,9 +317,11 @@ def test_references_are_those_of_the_test_windows():
     assert list(found) == ["naive", "seasonal naive", "drift", "AR"]
     for forecast in found.values():
         assert forecast.shape == splits.test.targets.shape
+    slope_of_ar, constant = np.polyfit(values[:9], values[1:10], 1)
     in_units = {name: f * scaler.scale[0] + scaler.shift[0] for name, f in found.items()}
     for n, start in enumerate(range(15, 29)):
         np.testing.assert_allclose(in_units["naive"][n], [values[start - 1]] * 2)
+        np.testing.assert_allclose(in_units["AR"][n, 0], constant + slope_of_ar * values[start - 1])
         np.testing.assert_allclose(in_units["seasonal naive"][n], values[start - 4 : start - 2])
         slope = (values[start - 1] - values[0]) / (start - 1)
         np.testing.assert_allclose(in_units["drift"][n], values[start - 1] + slope * np.array([1, 2]))

@@ -59,6 +59,11 @@ def test_files_for_each_part(file):
     assert splits.valid.inputs[0].tolist() == [[1]]
 
 
+def test_a_file_for_the_test_alone_leaves_all_but_validation_to_training(file):
+    splits = ConllFile(path=file(), test_path=file("y O\n\nz O\n", "t")).load(0)
+    assert [len(part) for part in (splits.train, splits.valid, splits.test)] == [18, 2, 2]
+
+
 def test_an_answer_names_words_tags_and_entities(file):
     dataset = ConllFile(path=file())
     dataset.load(0)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from rnnbench.layers.packing import from_packed, from_padded, to_padded
+from rnnbench.layers.packing import from_packed, from_padded, to_padded, to_steps
 
 LENGTHS = torch.tensor([2, 5, 1, 5])
 
@@ -25,6 +25,13 @@ def test_states_are_sorted_and_back():
     _, packing = from_padded(torch.randn(4, 6, 3), LENGTHS, True)
     assert torch.equal(packing.sort(state), state[:, [1, 3, 0, 2]])
     assert torch.equal(packing.unsort(packing.sort(state)), state)
+
+
+@pytest.mark.parametrize("lengths", [LENGTHS, torch.full((4,), 5)], ids=str)
+def test_every_step_gets_the_row_of_its_sequence(lengths):
+    rows = torch.randn(4, 3)
+    packed = pack_padded_sequence(rows.expand(5, 4, 3), lengths, enforce_sorted=False)
+    assert torch.equal(to_steps(rows[packed.sorted_indices], packed.batch_sizes.tolist()), packed.data)
 
 
 def test_a_packed_sequence_keeps_its_order():

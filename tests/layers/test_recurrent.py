@@ -32,9 +32,10 @@ def test_lengths_that_are_all_full_change_nothing():
 def test_lengths_of_a_bidirectional_stack_do_not_see_the_padding():
     layer = Recurrent(GRU, I, H, num_layers=2, bidirectional=True, batch_first=True, dtype=torch.float64)
     x, lengths = torch.randn(B, T, I, dtype=torch.float64), torch.tensor([4, 1, 6])
-    out, h = layer(x, lengths=lengths)
+    start = torch.randn(4, B, H, dtype=torch.float64)
+    out, h = layer(x, start, lengths)
     for b, length in enumerate(lengths.tolist()):
-        alone, h_alone = layer(x[b, :length])
+        alone, h_alone = layer(x[b, :length], start[:, b])
         torch.testing.assert_close(out[b, :length], alone, rtol=1e-10, atol=1e-13)
         torch.testing.assert_close(h[:, b], h_alone, rtol=1e-10, atol=1e-13)
         assert (out[b, length:] == 0).all()

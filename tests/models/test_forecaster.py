@@ -20,13 +20,13 @@ def asking(size, options, **more):
 
 def make(
     strategy="direct", anchor=None, cell=LSTM, targets=(1, 0), values=2, calendar=0, P=1, season=None, side=0,
-    asked=None, **options,
+    asked=None, located=1, middle=0, **options,
 ):  # fmt: skip
     """A float64 forecaster of the columns ``targets``, from ``values`` columns and a calendar."""
     window = Window(T, S, targets, values, calendar, season)
     spec = DataSpec("forecasting", values + calendar, S * len(targets), window=window, side_size=side)
     size = (S if strategy == "direct" else 1) * len(targets) * P
-    composed = {"strategy": strategy, "anchor": anchor, "parameters": P, "located": 1, "middle": 0}
+    composed = {"strategy": strategy, "anchor": anchor, "parameters": P, "located": located, "middle": middle}
     model = build_model(
         lambda input_size, batch_first: cell(input_size, 5, batch_first=batch_first, **options),
         spec,
@@ -118,6 +118,18 @@ def test_a_deviation_does_not_move_with_the_anchor():
     parts, moved = direct(x).unflatten(1, (S, 2)), direct(x + 7).unflatten(1, (S, 2))
     torch.testing.assert_close(moved[..., 0], parts[..., 0] + 7)
     torch.testing.assert_close(moved[..., 1], parts[..., 1])
+
+
+def test_all_quantiles_move_with_the_anchor_and_the_median_is_fed_back():
+    quantiles, x = {"targets": (0,), "values": 1, "P": 3, "located": 3, "middle": 1}, inputs(1)
+    direct = make(anchor="last", **quantiles)
+    torch.testing.assert_close(direct(x + 7), direct(x) + 7)
+    model, rows, expected = make("recursive", **quantiles), x, []
+    for _ in range(S):
+        y, _ = model.backbone(rows)
+        expected.append(model.head(y[:, -1]))
+        rows = torch.cat([rows, expected[-1][:, None, 1:2]], dim=1)
+    torch.testing.assert_close(model(x), torch.cat(expected, dim=1))
 
 
 @pytest.mark.parametrize("strategy", ["recursive", "encoder_decoder"])

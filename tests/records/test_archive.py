@@ -32,10 +32,11 @@ def test_an_archive_gives_back_all_but_config_and_series(make, tmp_path):
 
 def test_the_file_does_not_depend_on_the_order_of_runs(make, tmp_path):
     runs = [make.run(seed=seed) for seed in (2, 10, 1)]
+    runs.append(make.run(seed=2, hparams={"optimizer.lr": 0.1}))
     write_archive(runs, tmp_path / "a.csv")
     write_archive([*runs[::-1], make.run(seed=5, status="pending")], tmp_path / "b.csv")
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-    assert [run.job.seed for run in read_archive(tmp_path / "a.csv")] == [1, 2, 10]
+    assert [run.job.seed for run in read_archive(tmp_path / "a.csv")] == [1, 2, 2, 10]
 
 
 def test_an_identity_of_digits_stays_text(make, tmp_path):

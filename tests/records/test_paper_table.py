@@ -1,6 +1,7 @@
 """A table's jobs, and what it takes from its records."""
 
 import math
+import random
 
 import pytest
 import yaml
@@ -54,9 +55,12 @@ def without_search(folder, **changes):
 def test_draws_are_log_uniform_in_their_range_and_a_shorter_search_is_its_beginning(paper):
     search = paper.tables[0].search
     values = search.values()
-    assert values == search.values()
+    generator = random.Random(7)
+    drawn = [math.exp(generator.uniform(math.log(1e-4), math.log(1e-1))) for _ in range(3)]
+    assert values == pytest.approx(drawn, rel=1e-3)
     assert all(1e-4 <= v <= 1e-1 for v in values)
-    assert paper.shortened().tables[0].search.values() == values[:2]
+    short = paper.shortened().tables[0]
+    assert (short.search.values(), short.seeds) == (values[:2], (0,))
     many = [
         math.log(v)
         for v in write(paper.folder.parent / "b", {**DECLARED, "search": {**DECLARED["search"], "count": 4000}})
@@ -100,6 +104,29 @@ def test_the_best_on_validation_is_taken_and_a_diverged_run_never(table, make):
     ]
 
 
+@pytest.mark.parametrize(("metric", "best"), [("mse", min), ("accuracy", max)])
+def test_a_value_is_judged_by_the_mean_over_all_seeds_of_validation_alone(tmp_path, make, metric, best):
+    """One value diverges on one seed; on test another one is best than on validation."""
+    search = {**DECLARED["search"], "seeds": [100, 101], "metric": metric}
+    table = write(tmp_path / "two", {**DECLARED, "search": search}).tables[0]
+    values, valid = table.search.values(), [(0.3, 0.5), (0.1 if metric == "mse" else 0.9, None), (0.6, 0.4)]
+    runs = [
+        make.run(model=model, seed=seed, hparams={"optimizer.lr": rate}, metric=metric,
+                 metrics={"valid": {metric: value}, "test": {metric: 0.5 - 0.1 * i}})
+        for model in table.rows
+        for i, (rate, own) in enumerate(zip(values, valid))
+        for seed, value in zip((100, 101), own)
+    ]  # fmt: skip
+    means = {values[0]: 0.4, values[2]: 0.5}
+    found = table.validation(runs)["lstm", "adding"]
+    assert {rate: found[rate] for rate in means} == pytest.approx(means)
+    assert table.selected(runs)["lstm", "adding"] == best(means, key=means.__getitem__)
+    assert table.missing(runs) == {("tanh", "adding"): 2, ("lstm", "adding"): 2}
+    last = runs.pop().job.model
+    assert values[2] not in table.validation(runs)[last, "adding"]
+    assert set(table.selected(runs)) == {(row, "adding") for row in table.rows if row != last}
+
+
 def test_an_incomplete_search_selects_nothing(table, make):
     good = (0.3, "finished")
     runs = searched(make, table, {"tanh": [good, good, good], "lstm": [good, good]})
@@ -131,11 +158,11 @@ def test_without_a_search_every_cell_is_reported_at_once(tmp_path, make):
 
 
 def test_of_two_overrides_the_more_special_one_comes_later_and_the_quick_form_last(tmp_path):
-    rows = {"lstm": ["trainer.max_epochs=5"], "tanh": ["model=rnn"]}
+    rows, cols = {"lstm": ["trainer.max_epochs=5"], "tanh": ["model=rnn"]}, {"adding": ["trainer.max_epochs=7"]}
     cells = {"lstm": {"adding": ["trainer.max_epochs=6"]}}
-    paper_table = without_search(tmp_path / "p", rows=rows, cells=cells)
+    paper_table = without_search(tmp_path / "p", rows=rows, cols=cols, cells=cells)
     assert [o for o in paper_table.overrides("lstm", "adding") if "max_epochs" in o] == [
-        f"trainer.max_epochs={n}" for n in (9, 5, 6)
+        f"trainer.max_epochs={n}" for n in (9, 7, 5, 6)
     ]
     short = paper_table.shortened(Quick(("trainer.max_epochs=1",)))
     assert short.overrides("lstm", "adding")[-1] == "trainer.max_epochs=1"

@@ -25,7 +25,7 @@ def test_the_kept_points_are_points_of_the_curve_from_its_start(make, tmp_path, 
 
 
 def test_runs_of_different_length_share_the_steps_of_the_coarser(make, tmp_path):
-    write_series([make.run(seed=s, series=series(n)) for s, n in ((0, 100), (1, 500))], tmp_path / SERIES)
+    write_series([make.run(seed=s, series=series(n)) for s, n in ((0, 100), (1, 300))], tmp_path / SERIES)
     short, long = sorted(read_series(tmp_path / SERIES).values(), key=lambda s: s["step"][-1])
     assert [step for step in long["step"] if step <= short["step"][-1]] == [
         step for step in short["step"] if step in set(long["step"])
@@ -48,6 +48,11 @@ def test_values_that_are_not_numbers_are_left_out_and_no_curve_is_no_file(make, 
     write_series([make.run(series=gaps)], tmp_path / SERIES)
     (found,) = read_series(tmp_path / SERIES).values()
     assert found["step"] == [5, 15]
+    every_other = series(200)
+    every_other["valid/mse"][::2] = [None] * 100  # validated after every second epoch
+    write_series([make.run(series=every_other)], tmp_path / SERIES)
+    (found,) = read_series(tmp_path / SERIES).values()
+    assert found["epoch"] == list(range(2, 201, 4))
     write_series([], tmp_path / SERIES)
     assert not (tmp_path / SERIES).exists()
 

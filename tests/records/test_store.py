@@ -37,8 +37,9 @@ def test_result_comes_back_and_ends_the_failure(directory, make):
     assert directory.failure() is None
 
 
-def test_numbers_that_json_does_not_know_become_null(directory, make):
-    record = make.record(make.job(), value=float("nan"), status="diverged")
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_numbers_that_json_does_not_know_become_null(directory, make, value):
+    record = make.record(make.job(), value=float(value), status="diverged")
     directory.write_result(record)
     text = (directory.path / "result.json").read_text()
     assert json.loads(text, parse_constant=pytest.fail)["metrics"]["test"]["mse"] is None

@@ -1,5 +1,6 @@
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -28,6 +29,8 @@ def test_same_jobs_same_sweep_whatever_their_order(make, tmp_path):
     assert len(again.jobs) == 3
     assert S.read_json(again.path / S.MANIFEST)["created"] == created + "!"
     assert S.create_sweep(tmp_path, "a", jobs[:2], ["x"]).path != first.path
+    other_words = replace(jobs[0], overrides=[])
+    assert S.create_sweep(tmp_path, "a", [jobs[0], other_words], ["x"]).jobs == (jobs[0],)
     with pytest.raises(ValueError, match="at least one job"):
         S.create_sweep(tmp_path, "a", [], ["x"])
 

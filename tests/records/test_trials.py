@@ -1,7 +1,9 @@
 """Random search whose best trials are the result."""
 
 import math
+import random
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ def test_draws_lie_in_their_ranges_and_are_those_of_a_shorter_search_first():
     trials = Trials(KEYS, 3000, 5, "mse")
     draws = trials.draws()
     assert draws == trials.draws()
+    assert draws[0]["optimizer.lr"] == pytest.approx(1e-4 * 1e3 ** random.Random(5).random(), rel=1e-3)
     assert trials.shortened(7).draws() == draws[:7]
     for key, low, high, middle in (
         ("optimizer.lr", 1e-4, 1e-1, math.sqrt(1e-5)),  # half lie below the middle of the logarithms
@@ -70,6 +73,17 @@ def test_the_best_tenth_is_reported_once_all_trials_have_ended(table, make):
     again = make.run(2.0, model="lstm", seed=4, hparams=table.trials.draws()[4], identity="0123456789abcdef")
     assert table.reported([*runs[:-1], again]) == []
     assert table.reported([*runs, again]) == [runs[19], runs[18]]
+
+
+@pytest.mark.parametrize(("metric", "best"), [("mse", [0, 1, 2]), ("accuracy", [19, 18, 17])])
+def test_trials_are_chosen_by_validation_and_their_share_is_rounded_up(table, make, metric, best):
+    trials = replace(table.trials, metric=metric, best=0.11)
+    runs = [
+        make.run(model="lstm", seed=i, hparams=draw, metric=metric,
+                 metrics={"valid": {metric: i / 20}, "test": {metric: -i / 20}})
+        for i, draw in enumerate(trials.draws())
+    ]  # fmt: skip
+    assert trials.reported(runs) == [runs[i] for i in best]
 
 
 def test_a_diverged_trial_is_never_among_the_best(table, make):

@@ -2,6 +2,7 @@
 
 import math
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,30 @@ def test_a_difference_is_tested_in_pairs_where_the_data_were_the_same_and_correc
     assert str(judged[0].claim) == "gru is better than lstm on adding"
 
 
+def test_pairs_are_of_one_seed_in_whatever_order_the_runs_come(table, runs):
+    (one,) = judge(table({"a": "gru", "says": "better", "b": "lstm"}), [*runs[:5], *runs[9:4:-1]])
+    assert one.p == pytest.approx(stats.ttest_rel(GRU, LSTM).pvalue)
+
+
+def test_claims_are_about_the_first_split(table, make):
+    def run(model, seed, valid, test):
+        return make.run(model=model, seed=seed, metrics={"valid": {"mse": valid}, "test": {"mse": test}})
+
+    runs = [run("lstm", s, v, v) for s, v in enumerate(LSTM)] + [run("gru", s, v, 0.1) for s, v in enumerate(GRU)]
+    claim = {"a": "gru", "says": "better", "b": "lstm"}
+    (one,) = judge(replace(table(claim), splits=("valid", "test")), runs)
+    assert one.p == pytest.approx(stats.ttest_rel(GRU, LSTM).pvalue)
+
+
+@pytest.mark.parametrize(("metric", "outcome"), [("mse", "contradicted"), ("accuracy", "supported")])
+def test_whether_more_is_better_is_the_metrics_own(table, make, metric, outcome):
+    runs = [
+        make.run(v, model=m, seed=s, metric=metric) for m, of in (("rnn", RNN), ("gru", GRU)) for s, v in enumerate(of)
+    ]
+    (one,) = judge(replace(table({"a": "rnn", "says": "better", "b": "gru"}), metric=metric), runs)
+    assert one.outcome == outcome
+
+
 def test_a_difference_that_is_not_significant_decides_nothing(table, make):
     runs = [make.run(v, model="lstm", seed=s) for s, v in enumerate([0.5, 0.6])]
     runs += [make.run(v, model="gru", seed=s) for s, v in enumerate([0.4, 0.61])]
@@ -77,6 +102,16 @@ def test_equality_needs_an_interval_within_the_margin(table, runs):
     assert wide.outcome == "supported"
     assert outcome(0.02).outcome == "undecided"
     assert outcome(0.05, "rnn").outcome == "contradicted"
+
+
+def test_on_a_log_scale_the_margin_is_a_factor_and_the_baseline_has_a_logarithm_too(table, runs):
+    equal = {"a": "gru", "says": "equal", "b": "lstm", "margin": 1.1, "scale": "log"}
+    worse = {"a": "gru", "says": "worse", "b": "baseline", "scale": "log"}
+    one, other = judge(table(equal, worse), runs)
+    logs, ratios = [math.log(v) for v in GRU], [math.log(g / o) for g, o in zip(GRU, LSTM)]
+    sides = ((-math.log(1.1), "greater"), (math.log(1.1), "less"))
+    assert one.p == pytest.approx(max(stats.ttest_1samp(ratios, end, alternative=side).pvalue for end, side in sides))
+    assert other.p == pytest.approx(stats.ttest_1samp(logs, math.log(0.1667)).pvalue)
 
 
 def test_the_baseline_is_the_one_that_the_runs_recorded(table, runs):

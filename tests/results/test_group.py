@@ -90,14 +90,17 @@ def test_unknown_fields_are_named_with_their_neighbours(make):
 
 
 def test_data_key_is_that_of_an_older_record_with_fewer_keys(make):
-    def science(**dataset):
+    def science(version=1, data=None, **dataset):
         target = {"_target_": "rnnbench.data.Adding"}
-        return {"dataset": target | dataset, "data": {}, "versions": {"rnnbench.data.Adding": 1}}
+        return {"dataset": target | dataset, "data": data or {}, "versions": {"rnnbench.data.Adding": version}}
 
     old = make.run(science=science(length=30), hparams={"dataset.length": 30})
     new = make.run(science=science(length=30), hparams={"dataset.length": 30, "dataset.added_later": False})
     assert data_key([old]) == data_key([new])
     assert data_key([old]) != data_key([make.run(science=science(length=31), hparams={"dataset.length": 30})])
+    assert data_key([old]) != data_key([make.run(science=science(2, length=30), hparams={"dataset.length": 30})])
+    other = science(data={"a.csv": "1" * 64}, length=30)
+    assert data_key([old]) != data_key([make.run(science=other, hparams={"dataset.length": 30})])
 
 
 def test_data_key_knows_data_and_nothing_else(make):

@@ -11,7 +11,7 @@ from rnnbench.errors import UserError
 from rnnbench.records.archive import write_archive
 from rnnbench.records.paper import load_paper
 from rnnbench.records.series import SERIES, read_runs, write_series
-from rnnbench.results.paper import BEGIN, END, check_marks, check_table, generated, write_digest, write_table
+from rnnbench.results.paper import BEGIN, END, check_marks, check_table, generated, results, write_digest, write_table
 from rnnbench.results.pictures import draw_pictures
 
 declared = runpy.run_path(str(Path(__file__).parents[1] / "records" / "test_paper_table.py"))
@@ -59,6 +59,11 @@ def test_a_changed_title_reaches_the_page(paper, runs):
     write_table(replace(paper, title="Another title"), runs, page)
     assert "# Another title\n" in page.read_text()
     assert paper.title not in page.read_text()
+
+
+def test_a_cell_lacks_the_seeds_that_were_not_run(paper, runs):
+    cells = results(paper.tables[0], runs[:-1])["test"].cells
+    assert (cells["tanh", "adding"].missing, cells["lstm", "adding"].missing) == ({}, {"not run": 1})
 
 
 def test_records_of_seeds_that_are_not_declared_any_more_are_told_apart(paper, runs):

@@ -69,6 +69,9 @@ def test_columns_on_the_same_files_are_one_data_set(papers):
     at = [CORE.index(row) for row in ORDER]
     assert [one.means() for one in ranked(found)] == [list(ranks["a"][at]), pytest.approx(list(means[at]))]
     assert len(ranked([replace(block, table=block.col) for block in found])) == 4
+    slow = {col: replace(found[1].cells["gru"], costs={"seconds": 20.0 * 2**k}) for k, col in enumerate("bcd")}
+    costly = [replace(b, cells={**b.cells, "gru": slow[b.col]}) if b.col in slow else b for b in found]
+    assert [one.cost("gru") for one in ranked(costly)] == [0.5, pytest.approx(2.0)]  # the cube root of 1 * 2 * 4
     both = [ranks["a"], stats.rankdata(means)]
     assert mean_ranks(found) == pytest.approx({row: (both[0][i] + both[1][i]) / 2 for i, row in enumerate(CORE)})
     other = [replace(block, paper="q", data=frozenset()) for block in found[:1]]

@@ -91,6 +91,11 @@ def test_pairing_by_seed_sees_what_unpaired_tests_cannot():
     assert S.best_of_row([better, other_seeds], "min") == [True, True]
 
 
+def test_pairs_are_of_one_seed_in_whatever_order_the_values_stand():
+    a, b = S.Sample(dict(enumerate(A)), "d"), S.Sample(dict(reversed(list(enumerate(B)))), "d")
+    assert S.difference_p(a, b) == pytest.approx(stats.ttest_rel(A, B).pvalue)
+
+
 def test_best_of_row_corrects_for_all_pairs():
     noisy = [0.05, -0.04, 0.02, -0.06, 0.03]
     first, second = sample(1.0, [0.0] * 5), sample(1.06, noisy)
@@ -99,6 +104,10 @@ def test_best_of_row_corrects_for_all_pairs():
     assert S.best_of_row([first, second], "min") == [True, False]
     # Two more models, indistinguishable from the second, make six pairs: p is no longer small enough.
     third, fourth = sample(1.06, noisy[::-1]), sample(1.065, noisy[1:] + noisy[:1])
+    assert S.best_of_row([first, second, third, fourth], "min")[1]
+    # All pairs count, not those of the best alone: at three times p it would be marked as worse.
+    second = sample(1.09, noisy)
+    assert 0.05 / 6 < S.difference_p(first, second) < 0.05 / 3
     assert S.best_of_row([first, second, third, fourth], "min")[1]
 
 

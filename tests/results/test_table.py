@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from scipy import stats
 
 from rnnbench.errors import UserError
 from rnnbench.records.published import Published
 from rnnbench.results.table import build
-from rnnbench.results.verdict import REPRODUCED, TOO_FEW
+from rnnbench.results.verdict import REPRODUCED, TOO_FEW, verdict
 
 GOOD = [0.010, 0.012, 0.011, 0.013, 0.0105]
 BAD = [0.110, 0.112, 0.111, 0.113, 0.1105]
@@ -155,6 +157,20 @@ def test_published_numbers_get_verdicts(make):
         build(runs, published=[{**entries[0], "col": "ading"}])
 
 
+def test_a_verdict_knows_how_a_number_was_printed_and_over_how_many_runs(make):
+    values = [10.0, 10.1, 9.9, 10.05, 9.95]
+    number = Published("lstm", "adding", "nll", 10.14, rounding=0.02, runs_averaged=7, scale="log")
+    found = build(seeds(make, values, metric="nll"), published=[number]).cells["lstm", "adding"].verdict
+    assert found == verdict(values, 10.14, rounding=0.02, runs_averaged=7, scale="log")
+    assert found.kind == REPRODUCED != verdict(values, 10.14, runs_averaged=7, scale="log").kind
+
+
+def test_a_published_number_of_another_metric_is_not_shown(make):
+    entry = {"row": "lstm", "col": "adding", "metric": "mse", "value": 0.01}
+    cell = build(seeds(make, GOOD), metric="loss", published=[entry]).cells["lstm", "adding"]
+    assert (cell.metric, cell.published, cell.verdict) == ("loss", None, None)
+
+
 def test_a_published_number_goes_to_every_setting_of_its_row(make):
     runs = seeds(make, GOOD) + seeds(make, BAD, hparams={"optimizer.lr": 1.0})
     entry = {"row": "lstm", "col": "adding", "metric": "mse", "value": 0.01}
@@ -190,6 +206,17 @@ def test_runs_of_one_seed_in_one_cell_are_noticed(make):
     assert any("2 runs of seed 0" in note for note in build([twin, other]).notes)
 
 
+def test_runs_of_one_seed_in_one_cell_are_all_compared(make):
+    runs = [
+        make.run(v, model=m, identity=f"{m}{i}")
+        for m, v0 in (("lstm", 0.1), ("gru", 0.9))
+        for i, v in ((0, v0), (1, v0 + 0.001))
+    ]
+    runs = [replace(run, job=replace(run.job, identity=run.record["identity"])) for run in runs]
+    table = build(runs)
+    assert (table.cells["lstm", "adding"].best, table.cells["gru", "adding"].best) == (True, False)
+
+
 def test_a_table_of_unfinished_runs_alone(make):
     table = build([make.run(seed=s, status="pending") for s in range(2)])
     assert table.cells["lstm", "adding"].interval is None
@@ -212,6 +239,8 @@ def test_references_are_rows_after_the_baseline(make):
     table = build(runs)
     assert table.rows.labels == ("lstm", "baseline", "naive", "seasonal naive", "drift", "AR")
     assert table.cells["seasonal naive", "adding"].interval.mean == 0.4
+    each = build(forecasts(make, GOOD, [0.1, 0.2, 0.3, 0.4, 0.6])).cells["naive", "adding"]
+    assert each.interval.mean == pytest.approx(1.6 / 5)  # a seed may have data of its own
     assert ("naive", "copy") not in table.cells
     (note,) = [note for note in table.notes if note.startswith("Baseline")]
     assert "the last season go on (adding 12); drift: " in note
@@ -245,6 +274,15 @@ def test_better_is_judged_run_by_run(make):
     assert beaten(below + mixed) == ["adding: better than each of naive, drift: lstm; not better: gru."]
     failed = [*below, make.run(seed=5, status="diverged", references={"naive": {"mse": 1}})]
     assert beaten(failed) == ["adding: better than each of naive, drift: none; not better: lstm."]
+
+
+def test_better_is_more_where_the_metric_says_so(make):
+    simple = [{"naive": {"accuracy": 0.5 + seed / 100}} for seed in range(3)]
+    good, bad = (
+        [make.run(v, model=m, seed=s, metric="accuracy", references=simple[s]) for s in range(3)]
+        for m, v in (("lstm", 0.9), ("gru", 0.1))
+    )
+    assert beaten(good + bad) == ["adding: better than naive: lstm; not better: gru."]
 
 
 @pytest.mark.parametrize("part", ["origin", "fold"])

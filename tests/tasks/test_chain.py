@@ -8,13 +8,13 @@ import torch
 
 from rnnbench.tasks.chain import best_tags, log_partition, score
 
-LENGTHS = torch.tensor([4, 1, 3])
+LENGTHS = torch.tensor([4, 1, 3, 2, 1, 3, 2, 1, 2, 3, 1, 2])
 
 
 @pytest.fixture
 def pairs():
     generator = torch.Generator().manual_seed(0)
-    pairs_BTOO = torch.randn(3, 4, 3, 3, generator=generator, dtype=torch.float64)
+    pairs_BTOO = torch.randn(len(LENGTHS), 4, 3, 3, generator=generator, dtype=torch.float64)
     pairs_BTOO[:, 0] = pairs_BTOO[:, 0, :1]
     return pairs_BTOO
 
@@ -37,7 +37,7 @@ def test_all_sequences_together_the_best_and_each(pairs):
         assert tuple(best[row, :length].tolist()) == max(every, key=every.__getitem__)
         assert best[row, length:].tolist() == [0] * (4 - length)
         for tags, expected in every.items():
-            padded = torch.full((3, 4), -1)
+            padded = torch.full((len(LENGTHS), 4), -1)
             padded[row, :length] = torch.tensor(tags)
             assert float(score(pairs, padded, LENGTHS)[row]) == pytest.approx(expected, rel=1e-12)
 

@@ -59,6 +59,7 @@ def test_the_likeliest_path_is_not_always_the_likeliest_answer():
     p = torch.tensor([[0.4, 0.0, 0.6], [0.4, 0.0, 0.6]]).double()  # Graves 2012, figure 7.3
     assert ctc.greedy(p.log()[None]) == [[]]
     assert ctc.beam_search(p.log(), 10) == [0]
+    assert ctc.beam_search(p.log(), 1) == []  # after one step the blank alone is kept
     assert by_enumeration(p)[0,] == pytest.approx(0.64)
 
 

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import norm
 
 from rnnbench.data.augmentation import Augmentation
-from rnnbench.data.spec import Batch, DataSpec, Window
+from rnnbench.data.spec import Batch, DataSpec, Outputs, Window
 from rnnbench.tasks import Forecasting
 
 SHIFT, SCALE, MASE = np.array([50.0, 2.0]), np.array([10.0, 0.5]), np.array([4.0, 0.1])
@@ -171,6 +171,24 @@ def test_the_normal_distribution_and_its_best_constant():
     constant = task.constant(flat(TRUTH)).unflatten(0, (6, 2))
     np.testing.assert_allclose(constant[:, 0], truth.mean(0))
     np.testing.assert_allclose(np.log1p(np.exp(constant[:, 1])) + 1e-3, truth.std(0), rtol=1e-6)
+
+
+def test_the_median_is_the_point_wherever_it_stands_and_a_deviation_stays():
+    low = Forecasting(output="quantiles", quantiles=[0.1, 0.2, 0.3, 0.5])
+    assert torch.equal(low.point(torch.tensor([[1.0, 2.0, 3.0, 4.0]])), torch.tensor([[4.0]]))
+    located = [Forecasting(output=output).model_options()["located"] for output in ("point", "quantiles", "gaussian")]
+    assert located == [1, 3, 1]  # with an anchor: those of the outputs that move with the values
+
+
+def test_predictions_are_the_rows_of_each_target_in_the_units_of_the_file():
+    task = Forecasting(output="quantiles", quantiles=[0.1, 0.5, 0.9])
+    task.bind(ARTIFACTS)
+    scaled = np.stack([POINT - 1, POINT, POINT + 2], axis=-1)
+    told = task.predictions(Outputs(torch.tensor(scaled).flatten(1)), None, False)
+    for c, name in enumerate("ab"):
+        for p, end in enumerate((" low", "", " high")):
+            found = [one[name + end] for one in told]
+            np.testing.assert_allclose(found, scaled[:, :, c, p] * SCALE[c] + SHIFT[c])
 
 
 @pytest.mark.parametrize("output", ["point", "quantiles", "gaussian"])

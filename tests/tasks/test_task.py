@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from rnnbench.data.spec import Batch
+from rnnbench.data.spec import Batch, Outputs
 from rnnbench.tasks import Classification, Polyphonic, Regression
 from rnnbench.tasks.task import Task, constant_outputs, counted, scored, sequence_errors
 
@@ -45,6 +45,12 @@ def test_errors_of_classes_are_of_probabilities():
     assert Classification(loss="sigmoid").errors(one, torch.tensor([1, 1])).tolist() == pytest.approx([0.1, 0.8])
     notes = torch.logit(torch.tensor([[0.9, 0.4]]))
     assert Polyphonic().errors(notes, torch.tensor([[1.0, 0.0]])).tolist() == pytest.approx([0.4])
+
+
+def test_predictions_end_with_their_sequences():
+    values = torch.arange(12.0).reshape(2, 3, 2)
+    rows = Regression().predictions(Outputs(values, torch.tensor([1, 3])), None, True)
+    assert [row.tolist() for row in rows] == [[[0, 1]], [[6, 7], [8, 9], [10, 11]]]
 
 
 def test_a_task_must_say_what_it_measures():

@@ -35,6 +35,12 @@ def test_metrics_by_hand(decoding):
     assert task.predictions(outputs, batch, False) == [[0, 0, 1], [2, 0], [1, 0]]
 
 
+def test_the_search_keeps_as_many_beginnings_as_it_is_told():
+    logs = torch.tensor([[[0.4, 0.0, 0.6]] * 2]).log()  # Graves 2012, figure 7.3
+    told = [Transcription(decoding="beam", beam_width=width).decode(logs) for width in (10, 1)]
+    assert told == [[[0]], [[]]]
+
+
 def test_the_loss_is_that_of_torch():
     torch.manual_seed(0)
     task, values, targets = Transcription(), torch.randn(2, 6, 4), torch.tensor([[0, 2, 1], [1, NO, NO]])

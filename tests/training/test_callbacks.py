@@ -2,11 +2,12 @@
 
 import os
 import signal
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from rnnbench.training.callbacks import Interrupted, StopFlag, reseed
+from rnnbench.training.callbacks import Interrupted, Selection, StopFlag, reseed
 
 BATCHES = 5  # of an epoch; the flag is looked at once before, once a batch, once an epoch
 EVERYTHING = (
@@ -112,6 +113,39 @@ def test_selects_the_best_epoch_and_stops_when_patience_is_over(runs):
     assert record["selection"]["step"] == BATCHES * (best + 1)
     assert record["epochs"] == best + 1 + 2 < 12
     assert record["metrics"]["valid"]["mse"] == pytest.approx(costs[best], rel=1e-5)
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "chosen", "epochs"),
+    [
+        ([3, 1, 2, 1, 1.5], {}, 2, 5),  # of two equal ones the first
+        ([NAN, 2, NAN, 3], {}, 2, 4),
+        ([0.5, NAN, INF, 0.4], {"mode": "max"}, 1, 4),
+        ([4, 3, 5, 6, 1], {"patience": 2}, 2, 4),
+        ([4, 3.5, 3.2, 1], {"patience": 2, "min_delta": 1}, 3, 3),  # a little better is chosen, and not waited for
+        ([4, 3.5, 2.9, 2.5, 2.4, 1], {"patience": 2, "min_delta": 1}, 5, 5),  # 2.9 is better by more than 1 than 4
+        ([4, 4.5, 5.5, 5, 9], {"patience": 1, "min_delta": 1, "mode": "max"}, 2, 2),
+    ],
+)
+def test_the_best_value_is_chosen_and_patience_counts_from_the_last_that_was_clearly_better(
+    tmp_path, values, options, chosen, epochs
+):
+    settings = {"mode": "min", "patience": None, "min_delta": 0.0, **options}
+    selection = Selection(tmp_path, "best", "valid/m", every=1, max_steps=None, stop=StopFlag(), **settings)
+    module = SimpleNamespace(series={"valid/m": []}, succeeded=False)
+    trainer = SimpleNamespace(max_epochs=99, should_stop=False, world_size=1, is_global_zero=True)
+    trainer.strategy = SimpleNamespace(lightning_module_state_dict=dict)
+    trainer.save_checkpoint = lambda path: path.touch()
+    for epoch, value in enumerate(values):
+        trainer.current_epoch, trainer.global_step = epoch, 5 * (epoch + 1)
+        module.series["valid/m"].append(value)
+        selection.on_train_epoch_end(trainer, module)
+        if trainer.should_stop:
+            break
+    assert (selection.state["epoch"], selection.state["step"], epoch + 1) == (chosen, 5 * chosen, epochs)
 
 
 @pytest.mark.parametrize(("metric", "best"), [("accuracy", max), ("nll", min)])

@@ -50,6 +50,13 @@ def test_what_changes_results_is(runs, override):
     assert runs.plan(override).job.identity != runs.plan().job.identity
 
 
+@pytest.mark.parametrize("part", ["rnnbench.cells.GRU", "rnnbench.tasks.Regression", "toys.Toy"])
+def test_another_version_of_a_part_is_another_run(runs, monkeypatch, part):
+    before = runs.plan().job.identity
+    monkeypatch.setattr(f"{part}.version", 99)
+    assert runs.plan().job.identity != before
+
+
 def test_word_vectors_count_by_their_content_and_not_by_their_path(runs, tmp_path):
     files = [tmp_path / "a" / "vectors.txt", tmp_path / "b" / "vectors.txt"]
     for file in files:

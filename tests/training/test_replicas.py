@@ -227,6 +227,8 @@ def test_what_may_stand_in_one_group(runs):
     assert sizes(["seed=0"], ["model.hidden_size=4"], ["seed=1"]) == [2, 1]
     assert sizes(["seed=0"], ["optimizer=sgd"]) == [1, 1]
     assert sizes(["seed=0"], ["trainer.max_epochs=4"]) == [1, 1]
+    assert sizes(["model.zoneout=0.1"], ["model.zoneout=0.2"], ["model.zoneout=0"]) == [2, 1]
+    assert sizes(["model.zoneout={h: 0.1}"], ["model.zoneout={h: 0}"]) == [1, 1]
 
 
 @pytest.mark.parametrize(

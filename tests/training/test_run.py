@@ -1,16 +1,18 @@
 """What one run leaves behind: its record, a failure, a divergence; extension, start weights, the lock."""
 
 import json
+from statistics import median
 
 import pytest
 import torch
 
+from rnnbench.data.seeding import derive
 from rnnbench.errors import UserError
 from rnnbench.records.record import validate
 from rnnbench.records.store import RunBusy, RunDirectory
 from rnnbench.training.callbacks import StopFlag
 from rnnbench.training.check import Problems
-from rnnbench.training.run import run
+from rnnbench.training.run import build_module, run
 
 
 def test_record_against_hand_computation(runs):
@@ -18,21 +20,22 @@ def test_record_against_hand_computation(runs):
     plan = runs.plan("model=torch_gru")
     validate(record)
     assert record == RunDirectory(plan.path).result()
-    test = plan.dataset.load(seed=record_seed()).test
+    splits = plan.dataset.load(seed=record_seed())
     backbone = torch.nn.GRU(2, 3, batch_first=True)
     head = torch.nn.Linear(3, 1)
     saved = torch.load(plan.path / "checkpoints" / "selected.ckpt", weights_only=True)["state_dict"]
     head.load_state_dict({k.split(".")[-1]: v for k, v in saved.items() if k.startswith("model.head.")})
     backbone.load_state_dict({k.split(".")[-1]: v for k, v in saved.items() if k.startswith("model.backbone.")})
-    error = head(backbone(test.inputs)[0][:, -1]) - test.targets
-    assert record["metrics"]["test"]["mse"] == pytest.approx(error.square().mean().item(), rel=1e-5)
-    assert record["metrics"]["test"]["mae"] == pytest.approx(error.abs().mean().item(), rel=1e-5)
+    for name in ("train", "valid", "test"):
+        part = getattr(splits, name)
+        error = head(backbone(part.inputs)[0][:, -1]) - part.targets
+        assert record["metrics"][name]["mse"] == pytest.approx(error.square().mean().item(), rel=1e-5)
+        assert record["metrics"][name]["mae"] == pytest.approx(error.abs().mean().item(), rel=1e-5)
+    assert record["steps_per_second"] == median(record["series"]["steps_per_second"])
     assert record["parameters"] == {"backbone": 3 * 3 * (2 + 3) + 2 * 9, "encoder": 0, "head": 4}
 
 
 def record_seed() -> int:
-    from rnnbench.data.seeding import derive
-
     return derive(0, "data")
 
 
@@ -54,6 +57,15 @@ def test_same_run_twice_is_the_same_and_other_seeds_are_not(runs):
     first, again = runs.train(), runs.train(where="again")
     assert runs.lasting(first) == runs.lasting(again)
     assert runs.train("seed=1")["metrics"] != first["metrics"]
+
+
+def test_weights_are_drawn_by_the_seed_of_the_run_and_their_part(runs):
+    model = build_module(runs.plan("model=torch_gru", "seed=1")).model
+    torch.manual_seed(derive(1, "init", "backbone"))
+    expected = list(torch.nn.GRU(2, 3).parameters())
+    torch.manual_seed(derive(1, "init", "head"))
+    expected += torch.nn.Linear(3, 1).parameters()
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(model.parameters(), expected, strict=True))
 
 
 def test_models_see_the_same_data_under_one_seed(runs):
@@ -106,6 +118,13 @@ def test_more_epochs_go_on_from_the_shorter_run(runs, schedule):
         *schedule, "trainer.max_epochs=5", where="whole"
     )
     assert runs.train(*schedule, "trainer.max_epochs=2")["epochs"] == 2  # the shorter one is left alone
+
+
+@pytest.mark.parametrize("other", ["trainer.max_epochs=4", "trainer.max_steps=7"])
+def test_a_longer_run_and_one_that_ends_inside_an_epoch_are_not_gone_on_from(runs, other):
+    whole = runs.train(where="whole")
+    runs.train(other)
+    assert runs.lasting(runs.train()) == runs.lasting(whole)
 
 
 def test_schedule_that_knows_its_end_is_not_extended(runs):

@@ -96,6 +96,18 @@ def test_the_pruner_stops_a_trial_whose_state_is_kept(search, tmp_path, monkeypa
     assert len(list(tmp_path.glob("runs/*/checkpoints/last.ckpt"))) == 3
 
 
+def test_more_is_better_where_the_metric_says_so(search, tmp_path, capsys):
+    words = (RANGE, "dataset=digits", "trainer.select_by=accuracy")
+    assert search(*words, trials=2, more=["--prune"]) == 0
+    runs = sorted(load_runs(tmp_path / "runs"), key=lambda run: -run.metric("valid", "accuracy"))
+    for trial, run in zip(sorted(study(tmp_path).trials, key=lambda trial: trial.value), runs, strict=True):
+        assert trial.value == -run.metric("valid", "accuracy")  # Optuna looks for the least
+        seen = zip(run.record["series"]["epoch"], run.record["series"]["valid/accuracy"])
+        assert trial.intermediate_values == {epoch: -value for epoch, value in seen}
+    best = runs[0].metric("valid", "accuracy")
+    assert f"best:        valid accuracy {best:.4g} by" in capsys.readouterr().out
+
+
 def test_failed_and_diverged_trials_are_kept(search, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RNNBENCH_TEST_MENDED", str(tmp_path / "never"))
     assert search("seed=1,0", "dataset._target_=toys.FailsForSeed1", trials=4, more=["--sampler", "random"]) == 1

@@ -7,7 +7,7 @@ from rnnbench.training.stacked_optimizers import StackedOptimizer, why_not_stack
 
 CASES = [
     ("SGD", [{"lr": 0.1}, {"lr": 0.01, "weight_decay": 0.1}]),
-    ("SGD", [{"lr": 0.1, "momentum": 0.9, "dampening": 0.2}, {"lr": 0.01}]),
+    ("SGD", [{"lr": 0.1, "momentum": 0.9, "dampening": 0.2}, {"lr": 0.01, "dampening": 0.2}]),
     ("SGD", [{"lr": 0.1, "momentum": 0.9, "nesterov": True}, {"lr": 0.01, "momentum": 0.5}]),
     ("RMSprop", [{"lr": 0.1}, {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.1, "alpha": 0.5}]),
     ("RMSprop", [{"lr": 0.1, "centered": True}, {"lr": 0.01, "centered": True, "alpha": 0.5}]),
