@@ -27,8 +27,8 @@ def _sgd(weights_MP: Tensor, grad_MP: Tensor, v: Values, state: Values, steps_M1
     grad_MP = _decayed(weights_MP, grad_MP, v)
     if v["momentum"].any():
         undamped_M1 = (steps_M1 == 1) | (v["momentum"] == 0)  # torch damps what goes into a buffer that has begun
-        damped_M1 = torch.where(undamped_M1, 0.0, v["dampening"]).to(grad_MP)
-        buffer = state["momentum_buffer"].mul_(v["momentum"]).add_(grad_MP * (1 - damped_M1))
+        part_M1 = torch.where(undamped_M1, 1.0, v["1 - dampening"]).to(grad_MP)
+        buffer = state["momentum_buffer"].mul_(v["momentum"]).add_(grad_MP * part_M1)
         ahead = grad_MP + buffer * v["momentum"]
         grad_MP = torch.where(v["nesterov"].bool(), ahead, buffer)
     weights_MP.sub_(grad_MP * v["lr"])
@@ -36,9 +36,9 @@ def _sgd(weights_MP: Tensor, grad_MP: Tensor, v: Values, state: Values, steps_M1
 
 def _rmsprop(weights_MP: Tensor, grad_MP: Tensor, v: Values, state: Values, steps_M1: Tensor) -> None:
     grad_MP = _decayed(weights_MP, grad_MP, v)
-    square = state["square_avg"].mul_(v["alpha"]).add_(grad_MP.square() * (1 - v["alpha"]))
+    square = state["square_avg"].mul_(v["alpha"]).add_(grad_MP.square() * v["1 - alpha"])
     if "grad_avg" in state:
-        mean = state["grad_avg"].lerp_(grad_MP, (1 - v["alpha"]).expand_as(grad_MP))
+        mean = state["grad_avg"].lerp_(grad_MP, v["1 - alpha"].expand_as(grad_MP))
         square = square - mean.square()
     update = grad_MP / (square.sqrt() + v["eps"])
     if v["momentum"].any():
@@ -56,8 +56,8 @@ def _adamw(weights_MP: Tensor, grad_MP: Tensor, v: Values, state: Values, steps_
 
 
 def _moments(weights_MP: Tensor, grad_MP: Tensor, v: Values, state: Values, steps_M1: Tensor) -> None:
-    mean = state["exp_avg"].lerp_(grad_MP, (1 - v["beta1"]).expand_as(grad_MP))
-    square = state["exp_avg_sq"].mul_(v["beta2"]).add_(grad_MP.square() * (1 - v["beta2"]))
+    mean = state["exp_avg"].lerp_(grad_MP, v["1 - beta1"].expand_as(grad_MP))
+    square = state["exp_avg_sq"].mul_(v["beta2"]).add_(grad_MP.square() * v["1 - beta2"])
     correction1, correction2 = (1 - v[f"{beta}_double"] ** steps_M1 for beta in ("beta1", "beta2"))
     step_M1, root_M1 = (v["lr_double"] / correction1).to(grad_MP), correction2.sqrt().to(grad_MP)
     weights_MP.sub_(mean / (square.sqrt() / root_M1 + v["eps"]) * step_M1)
@@ -131,6 +131,8 @@ class StackedOptimizer:
         double = {name: torch.tensor(v, dtype=torch.float64)[:, None] for name, v in numbers.items()}
         device = self.weights_MP.device
         self.values = {name: v.to(self.weights_MP) for name, v in double.items()}
+        for name in double.keys() & {"beta1", "beta2", "alpha", "dampening"}:
+            self.values[f"1 - {name}"] = (1 - double[name]).to(self.weights_MP)  # exact before it is rounded
         self.values |= {f"{name}_double": double[name].to(device) for name in ("lr", "beta1", "beta2")}
 
     def step(self, grad_MP: Tensor, steps_M1: Tensor) -> None:

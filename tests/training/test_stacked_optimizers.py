@@ -58,6 +58,20 @@ def test_equals_torch(name, settings):
             torch.testing.assert_close(states[0][key], known, rtol=1e-12, atol=1e-14)
 
 
+def test_a_rate_of_decay_next_to_1_loses_no_digits_in_single_precision():
+    weights_MP, random = torch.ones(1, 7), torch.Generator().manual_seed(0)
+    ours, theirs = runs_of(weights_MP)[0], runs_of(weights_MP.clone())[0]
+    own, alone = (torch.optim.Adam(p, lr=0.1, betas=(0.9, 0.9999)) for p in (ours, theirs))
+    stacked = StackedOptimizer([own], weights_MP)
+    for step in range(1, 6):
+        grad_MP = torch.randn(1, 7, generator=random)
+        stacked.step(grad_MP, torch.full((1, 1), float(step), dtype=torch.float64))
+        theirs[0].grad, theirs[1].grad = grad_MP[0, :6].view(2, 3).clone(), grad_MP[0, 6:].clone()
+        alone.step()
+    squares = [optimizer.state[p[0]]["exp_avg_sq"] for optimizer, p in ((own, ours), (alone, theirs))]
+    torch.testing.assert_close(*squares, rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [("Adam", {"amsgrad": True}, "amsgrad"), ("Adamax", {}, "no form"), ("SGD", {"lr": 0.1, "maximize": True}, "max")],
