@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.utilities import CombinedLoader
 from torch import Tensor
 
-from rnnbench.data.dataset import Splits
+from rnnbench.data.dataset import Sequences, Splits
 from rnnbench.data.loader import BatchLoader
 from rnnbench.records.store import RunDirectory
 from rnnbench.training.callbacks import StopFlag
@@ -82,9 +82,10 @@ class Replica:
         return self.trainer.should_stop or self.epoch >= (self.trainer.max_epochs or 0)
 
     @property
-    def position(self) -> tuple[int, int]:
-        """Runs of a group stand at the same epoch and batch."""
-        return self.epoch, self.batches
+    def position(self) -> tuple[int, ...]:
+        """Runs of a group stand at the same epoch and batch, of as many sequences as long."""
+        splits = self.parts.data.splits
+        return self.epoch, self.batches, *_extent(splits.train), *_extent(splits.valid)
 
     def batches_of_epoch(self) -> list[Tensor]:
         """The sequences of every batch of the epoch in work."""
@@ -167,6 +168,11 @@ class Replica:
         """Let go of the event file."""
         for logger in self.trainer.loggers:
             logger.finalize("success")
+
+
+def _extent(split: Sequences) -> tuple[int, int]:
+    """What a dataset may let the seed decide: sequences, and their steps, 0 where these differ."""
+    return len(split), split.inputs.shape[1] if isinstance(split.inputs, Tensor) else 0
 
 
 def _own(state: dict[str, Any]) -> None:

@@ -74,13 +74,10 @@ class StackedSequences:
         M, B = len(sizes), max(sizes)
         full = [rows if len(rows) == B else torch.cat([rows, rows[-1:].expand(B - len(rows))]) for rows in indices]
         batch = self._typed(self._joined.batch(torch.cat(self._in_joined(runs, full))))
-        return StackedBatch(
-            batch.inputs_BTI.unflatten(0, (M, B)),
-            batch.targets.unflatten(0, (M, B)),
-            self._scored(batch, torch.tensor(sizes), B),
-            sizes,
-            batch.lengths_B,
-        )
+        scored, targets = self._scored(batch, torch.tensor(sizes), B), batch.targets.unflatten(0, (M, B))
+        if scored is not None:  # losses are taken of all, and what does not count may be no number and no class
+            targets = torch.where(scored[(...,) + (None,) * (targets.dim() - scored.dim())], targets, 0)
+        return StackedBatch(batch.inputs_BTI.unflatten(0, (M, B)), targets, scored, sizes, batch.lengths_B)
 
     def _in_joined(self, runs: Sequence[int], indices: Sequence[Tensor]) -> list[Tensor]:
         if self.shared:

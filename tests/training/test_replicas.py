@@ -154,6 +154,8 @@ SETTINGS = {
         ]
         for i in range(2)
     ),
+    "no number where none counts": tuple([f"seed={i}", "dataset._target_=toys.Gaps"] for i in range(2)),
+    "as many sequences as the seed says": tuple([f"seed={i}", "dataset._target_=toys.SizedBySeed"] for i in range(3)),
     "validated seldom": tuple([f"seed={i}", "trainer.validate_every=2", "optimizer=rmsprop"] for i in range(2)),
 }
 
