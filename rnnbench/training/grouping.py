@@ -81,14 +81,17 @@ def _shape(plan: Plan) -> str:
         model |= {key: _drops(model[key]) for key in RATES if key in model}
         for key in START:
             model.pop(key, None)
-        for key in START_OF_CELL:
-            cell.pop(key, None)
+        if str(cell.get("_target_")).startswith("rnnbench.cells."):  # a user's own may read them at every step
+            for key in START_OF_CELL:
+                cell.pop(key, None)
     return json.dumps([config, plan.engine, plan.versions], sort_keys=True, default=str)
 
 
 def _drops(rate: Any) -> Any:
-    """Where something is dropped, whatever the rate."""
-    return {name: _drops(own) for name, own in rate.items()} if isinstance(rate, dict) else bool(rate)
+    """Where something is dropped, whatever the rate below 1: at that nothing is drawn, which looks like no rate."""
+    if isinstance(rate, dict):
+        return {name: _drops(own) for name, own in rate.items()}
+    return "everything" if rate == 1 else bool(rate)
 
 
 def _is_number(value: Any) -> bool:
@@ -111,7 +114,7 @@ def why_alone(plan: Plan) -> str | None:
     task, spec = plan.task, plan.dataset.spec
     if task.augments:
         return "task.augment"
-    if type(task).score is not Task.score:
+    if type(task).score is not Task.score or type(task).listen is not Task.listen:
         return f"{task.name} scores sequences as a whole"
     model = build_model(plan.backbone, spec, task, device="meta")
     plain = type(model) is SequenceModel and model.encoder is None and model.attention is None
@@ -172,15 +175,23 @@ def _open_some(
             print(f"together: {most} at once, within replicas_max_memory={limit} MiB", flush=True)
             return replicas, list(plans[i:])
         stop.check()
-        published = bool(plan.dataset.fingerprint())  # the seed changes nothing in files
-        shared = replicas[0].parts.data.splits if published and replicas else None
+        published, shared = bool(plan.dataset.fingerprint()), None  # the seed changes nothing in files
+        if published and replicas:
+            plan.dataset = replicas[0].plan.dataset  # which has kept what it saw when it was loaded
+            shared = replicas[0].parts.data.splits
         replica = _open(plan, shared, locks, report)
         if replica is not None:
             replicas.append(replica)
             if len(replicas) == 1 and len(plans) > 1:
-                limit = plan.config["replicas_max_memory"] * 2**20
-                most = members_within(limit, replica, kind_of(replica), published)
+                most = _most_within_memory(replica, published, len(plans))
     return replicas, []
+
+
+def _most_within_memory(first: Replica, shared: bool, most: int) -> int:
+    try:
+        return members_within(first.plan.config["replicas_max_memory"] * 2**20, first, kind_of(first), shared)
+    except Exception:
+        return most  # training fails likewise, and says whose fault it is
 
 
 def _open(plan: Plan, shared: Splits | None, locks: ExitStack, report: Report) -> Replica | None:
