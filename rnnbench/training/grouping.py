@@ -218,13 +218,26 @@ def _train(replicas: list[Replica], stop: StopFlag, finish: Any, report: Report)
     try:
         train_replicas(replicas, stop, end)
     except Exception as error:
-        for replica in replicas:
-            if replica not in ended:
+        for replica in [replica for replica in replicas if replica not in ended]:
+            if len(replicas) == 1:
                 _fail(replica.plan, error, report)
+            else:
+                _go_on_alone(replica, stop, finish, report)
     finally:
         for replica in replicas:
             if replica not in ended:
                 replica.close()
+
+
+def _go_on_alone(replica: Replica, stop: StopFlag, finish: Any, report: Report) -> None:
+    """Train a run of a group that has failed from its saved state: the failure may be another's."""
+    replica.close()
+    try:
+        again = Replica(replica.plan, replica.parts.data.splits)
+    except Exception as error:
+        _fail(replica.plan, error, report)
+    else:
+        _train([again], stop, finish, report)
 
 
 def _fail(plan: Plan, error: Exception, report: Report) -> None:

@@ -53,7 +53,7 @@ def train_replicas(replicas: Sequence[Replica], stop: StopFlag, finish: Finish) 
         while group.replicas:
             group.epoch(stop)
     except Interrupted:
-        group.export()
+        group.keep_account()
         for replica in group.replicas:
             replica.save()
         raise
@@ -125,8 +125,7 @@ class _Group:
         self._close_epoch()
 
     def _close_epoch(self) -> None:
-        self.export()
-        self._charge(training=True)
+        self.keep_account()
         validated = (self.replicas[0].epoch + 1) % self.validate_every == 0
         if validated:
             self._validate()
@@ -167,8 +166,7 @@ class _Group:
 
     def _succeed(self, which: Sequence[bool]) -> None:
         """Runs whose criterion holds end their epoch here, as a group of their own."""
-        self.export()
-        self._charge(training=True)
+        self.keep_account()
         ahead = copy.copy(self)
         ahead.replicas, ahead.rows = _chosen(self.replicas, which), _chosen(self.rows, which)
         ahead._stack()
@@ -178,7 +176,9 @@ class _Group:
 
     def _clipped(self, grad_MP: Tensor, norm_M: Tensor) -> Tensor:
         if self.clip_norm_M.isfinite().any():
-            grad_MP = grad_MP * (self.clip_norm_M / (norm_M + 1e-6)).clamp(max=1.0)[:, None]
+            part_M = (self.clip_norm_M / (norm_M + 1e-6)).clamp(max=1.0)
+            unclipped_M = self.clip_norm_M.isinf()  # whatever the norm: it may have overflown
+            grad_MP = grad_MP * torch.where(unclipped_M, 1.0, part_M)[:, None]
         if self.clip_value_M1.isfinite().any():
             grad_MP = grad_MP.clamp(-self.clip_value_M1, self.clip_value_M1)
         return grad_MP
@@ -210,6 +210,11 @@ class _Group:
             module.loss_sum.copy_(self.loss_sum_M[m])
             module.grad_norm_sum.copy_(self.norm_sum_M[m])
             module.batches.fill_(replica.batches)
+
+    def keep_account(self) -> None:
+        """Give each run's own objects what it has by now, the time of its steps too."""
+        self.export()
+        self._charge(training=True)
 
     def _charge(self, training: bool) -> None:
         now = time.perf_counter()

@@ -284,6 +284,35 @@ def test_failing_member_leaves_the_others(runs, monkeypatch, tmp_path):
     assert RunDirectory(plans[1].path).failure()["error"] == "ZeroDivisionError: on purpose"
 
 
+SIGNS = ("dataset._target_=toys.Signs", "task=classification")
+
+
+def test_member_that_fails_in_training_leaves_the_others(runs):
+    members = [[f"seed={i}"] for i in range(3)]
+    ours = together(runs, members, *SIGNS)
+    assert ours[1] is None
+    failure = RunDirectory(runs.plan(*BASE, *SIGNS, *members[1], where="group").path).failure()
+    assert failure["error"] == "IndexError: Target 5 is out of bounds."
+    assert_equal(ours[::2], one_by_one(runs, members[::2], *SIGNS))
+
+
+def test_gradient_without_a_finite_norm_is_left_as_it_is_where_nothing_clips(runs):
+    members = (["trainer.clip_norm=1"], ["optimizer.lr=0.01"])
+    words = (*SIGNS, "model=irnn", "model.cell.scale=1e8", "trainer.precision=32")
+    ours, theirs = together(runs, members, *words), one_by_one(runs, members, *words)
+    assert theirs[1]["series"]["grad_norm"] == [None] * 3  # which is what JSON has for it
+    assert [record["status"] for record in ours] == [record["status"] for record in theirs]
+
+
+def test_time_of_an_interrupted_epoch_is_kept(runs):
+    with pytest.raises(Interrupted):
+        together(runs, (["seed=0"], ["seed=1"]), stop=StopAfter(6))
+    for path in runs.folder.glob("group/runs/*/checkpoints/last.ckpt"):
+        saved = torch.load(path, weights_only=True)
+        assert saved["global_step"] == 3
+        assert saved["rnnbench"]["train_seconds"] > 0
+
+
 def test_sweep_with_groups_leaves_the_records_of_one_without(runs, command, capsys):
     words = ("-m", "dataset=toy", "model=gru,torch_gru", "seed=0,1", "optimizer.lr=0.1,0.01", "model.hidden_size=3")
     words += ("trainer.max_epochs=2", "trainer.precision=64")
