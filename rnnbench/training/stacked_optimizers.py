@@ -23,12 +23,19 @@ def _decayed(weights_MP: Tensor, grad_MP: Tensor, v: Values) -> Tensor:
     return grad_MP if not v["weight_decay"].any() else grad_MP + weights_MP * v["weight_decay"]
 
 
+def _gathered(buffer_MP: Tensor, grad_MP: Tensor, momentum_M1: Tensor) -> Tensor:
+    """What moves the weights; torch leaves a buffer as it is while there is no momentum, as a schedule may have it."""
+    new_MP = buffer_MP * momentum_M1 + grad_MP
+    buffer_MP.copy_(torch.where(momentum_M1 == 0, buffer_MP, new_MP))
+    return new_MP
+
+
 def _sgd(weights_MP: Tensor, grad_MP: Tensor, v: Values, state: Values, steps_M1: Tensor) -> None:
     grad_MP = _decayed(weights_MP, grad_MP, v)
     if v["momentum"].any():
         undamped_M1 = (steps_M1 == 1) | (v["momentum"] == 0)  # torch damps what goes into a buffer that has begun
         part_M1 = torch.where(undamped_M1, 1.0, v["1 - dampening"]).to(grad_MP)
-        buffer = state["momentum_buffer"].mul_(v["momentum"]).add_(grad_MP * part_M1)
+        buffer = _gathered(state["momentum_buffer"], grad_MP * part_M1, v["momentum"])
         ahead = grad_MP + buffer * v["momentum"]
         grad_MP = torch.where(v["nesterov"].bool(), ahead, buffer)
     weights_MP.sub_(grad_MP * v["lr"])
@@ -42,7 +49,7 @@ def _rmsprop(weights_MP: Tensor, grad_MP: Tensor, v: Values, state: Values, step
         square = square - mean.square()
     update = grad_MP / (square.sqrt() + v["eps"])
     if v["momentum"].any():
-        update = state["momentum_buffer"].mul_(v["momentum"]).add_(update)
+        update = _gathered(state["momentum_buffer"], update, v["momentum"])
     weights_MP.sub_(update * v["lr"])
 
 
@@ -151,7 +158,8 @@ class StackedOptimizer:
 
 def _state_names(optimizer: torch.optim.Optimizer) -> list[str]:
     group = optimizer.param_groups[0]
-    momentum = ["momentum_buffer"] if group.get("momentum") else []
+    begun = any(state.get("momentum_buffer") is not None for state in optimizer.state.values())
+    momentum = ["momentum_buffer"] if group.get("momentum") or begun else []
     if isinstance(optimizer, torch.optim.SGD):
         return momentum
     if isinstance(optimizer, torch.optim.RMSprop):

@@ -58,6 +58,29 @@ def test_equals_torch(name, settings):
             torch.testing.assert_close(states[0][key], known, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("name", ["SGD", "RMSprop"])
+def test_momentum_that_a_schedule_puts_to_rest_goes_on_later(name):
+    kind, random = getattr(torch.optim, name), torch.Generator().manual_seed(0)
+    weights_MP = torch.randn(2, 7, dtype=torch.float64, generator=random)
+    ours, theirs = runs_of(weights_MP), runs_of(weights_MP.clone())
+    own, alone = ([kind(p, lr=0.1, momentum=0.9) for p in of_runs] for of_runs in (ours, theirs))
+    stacked = StackedOptimizer(own, weights_MP)
+    for step in range(1, 10):
+        if step in (3, 6):
+            for optimizer in own[:1] + alone[:1]:
+                optimizer.param_groups[0]["momentum"] = 0.0 if step == 3 else 0.9
+            stacked.read()
+        if step == 4:  # another run has left
+            stacked.export([step - 1] * 2)
+            stacked = StackedOptimizer(own, weights_MP)
+        grad_MP = torch.randn(2, 7, dtype=torch.float64, generator=random)
+        stacked.step(grad_MP, torch.full((2, 1), float(step), dtype=torch.float64))
+        for m, optimizer in enumerate(alone):
+            theirs[m][0].grad, theirs[m][1].grad = grad_MP[m, :6].view(2, 3).clone(), grad_MP[m, 6:].clone()
+            optimizer.step()
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-14)
+
+
 def test_a_rate_of_decay_next_to_1_loses_no_digits_in_single_precision():
     weights_MP, random = torch.ones(1, 7), torch.Generator().manual_seed(0)
     ours, theirs = runs_of(weights_MP)[0], runs_of(weights_MP.clone())[0]
