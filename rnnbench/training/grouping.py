@@ -18,6 +18,7 @@ from rnnbench.models import SequenceModel, build_model
 from rnnbench.records.store import RunBusy, RunDirectory
 from rnnbench.tasks import Task
 from rnnbench.training.callbacks import StopFlag
+from rnnbench.training.devices import on_cpu
 from rnnbench.training.memory import members_within
 from rnnbench.training.plan import Plan
 from rnnbench.training.provenance import PeakMemory
@@ -105,7 +106,7 @@ def why_alone(plan: Plan) -> str | None:
         return f"{plan.job.model} is not made of our cells"
     if trainer["precision"] not in ("32", "64"):
         return f"trainer.precision={trainer['precision']}"
-    if trainer["accelerator"] != "cpu" and (trainer["accelerator"] != "auto" or torch.cuda.is_available()):
+    if not on_cpu(trainer["accelerator"]):
         return f"trainer.accelerator={trainer['accelerator']}: groups train on the CPU so far"
     if trainer["devices"] not in (1, "1", "auto") or trainer["strategy"] != "auto":
         return "several devices"

@@ -3,7 +3,7 @@
 import json
 
 from rnnbench.training.callbacks import StopFlag
-from rnnbench.training.grouping import group_plans, run_group
+from rnnbench.training.grouping import group_plans, run_group, why_alone
 
 
 def sizes(runs, *members):
@@ -39,3 +39,10 @@ def test_step_that_cannot_be_measured_fails_in_training(runs):
     plans = [runs.plan(*words, f"seed={i}") for i in (1, 0)]
     run_group(plans, StopFlag(), lambda plan, status, record, error: told.append((plan.job.seed, status)))
     assert told == [(1, "failed"), (0, "finished")]
+
+
+def test_accelerator_of_any_kind(runs, monkeypatch):
+    plan = runs.plan()
+    assert why_alone(plan) is None
+    monkeypatch.setattr("torch.accelerator.is_available", lambda *given: True)  # as on a Mac
+    assert why_alone(plan) == "trainer.accelerator=auto: groups train on the CPU so far"
