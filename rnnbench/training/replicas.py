@@ -59,6 +59,11 @@ def train_replicas(replicas: Sequence[Replica], stop: StopFlag, finish: Finish) 
         raise
 
 
+def scored_at_once(batch_size: int) -> int:
+    """Sequences of a run: whole batches of ``batch_size``."""
+    return max(1, SCORED // batch_size) * batch_size
+
+
 def kind_of(first: Replica) -> type[StackedModel]:
     """How the models of a group like ``first`` are run."""
     splits = first.parts.data.splits
@@ -196,7 +201,8 @@ class _Group:
 
     def _portions(self, batches: int) -> list[slice]:
         """Batches of validation that are scored at once."""
-        size = max(1, SCORED // self.replicas[0].plan.dataset.eval_batch_size)
+        batch_size = self.replicas[0].plan.dataset.eval_batch_size
+        size = scored_at_once(batch_size) // batch_size
         return [slice(i, i + size) for i in range(0, batches, size)]
 
     # --- accounts

@@ -38,8 +38,12 @@ print(*said, memory.bytes())
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
-    [("model.hidden_size=32", "dataset.batch_size=50"), ("model.hidden_size=600", "dataset.batch_size=10")],
-    ids=["side by side", "in turn"],
+    [
+        ("model.hidden_size=32", "dataset.batch_size=50"),
+        ("model.hidden_size=600", "dataset.batch_size=10"),
+        ("model.hidden_size=100", "dataset.batch_size=1", "dataset.train_size=4", "dataset.valid_size=128"),
+    ],
+    ids=["side by side", "in turn", "scored, more than a step"],
 )
 def test_memory_grows_by_what_is_said(tmp_path, words):
     def measured(count):
