@@ -45,7 +45,12 @@ class Sweep:
     @property
     def runs_dir(self) -> Path:
         """The folder that the jobs' directories are relative to."""
-        return self.path.parent.parent
+        return runs_dir_of(self.path)
+
+
+def runs_dir_of(sweep: Path) -> Path:
+    """The folder of runs above that of a sweep, which may be named from where it lies: ``parent`` of ``.`` is ``.``."""
+    return Path(os.path.normpath(sweep / ".." / ".."))
 
 
 def create_sweep(runs_dir: str | os.PathLike[str], name: str, jobs: Sequence[Job], command: Sequence[str]) -> Sweep:
@@ -192,4 +197,4 @@ def _link(path: Path, runs_dir: Path, jobs: Sequence[Job]) -> bool:
 
 
 def _no_links(path: Path) -> str:
-    return f"{path} has no links to its runs, which this system forbids: give TensorBoard {path.parent.parent / RUNS}"
+    return f"{path} has no links to its runs, which this system forbids: give TensorBoard {runs_dir_of(path) / RUNS}"

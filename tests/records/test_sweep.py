@@ -19,6 +19,16 @@ def test_the_manifest_holds_everything_needed(make, tmp_path):
     assert made.runs_dir == tmp_path
 
 
+@pytest.mark.parametrize("named", [".", "../NAME", "../../sweeps/NAME"])
+def test_a_sweep_named_from_inside_finds_its_runs(make, tmp_path, monkeypatch, named):
+    made = S.create_sweep(tmp_path, "a", [make.job()], [])
+    monkeypatch.chdir(made.path)
+    sweep = S.load_sweep(named.replace("NAME", made.path.name))
+    assert sweep.runs_dir.resolve() == tmp_path.resolve()
+    monkeypatch.chdir(made.path.parent)
+    assert S.load_sweep(made.path.name).runs_dir.resolve() == tmp_path.resolve()
+
+
 def test_same_jobs_same_sweep_whatever_their_order(make, tmp_path):
     jobs = [make.job(seed=seed) for seed in range(3)]
     first = S.create_sweep(tmp_path, "a", jobs, ["x"])
