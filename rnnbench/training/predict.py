@@ -130,8 +130,16 @@ def check_targets(node: Mapping[str, Any], modules: Sequence[str]) -> None:
     if target and not _ours(target) and module not in modules:
         raise UserError(f"_target_={target}: its code would run here; if you trust it, add --module {module}")
     for value in node.values():
-        if isinstance(value, Mapping):
-            check_targets(value, modules)
+        _check_inside(value, modules)
+
+
+def _check_inside(value: Any, modules: Sequence[str]) -> None:
+    """Hydra builds what stands in a list as well."""
+    if isinstance(value, Mapping):
+        check_targets(value, modules)
+    elif isinstance(value, list):
+        for one in value:
+            _check_inside(one, modules)
 
 
 def _ours(target: str) -> bool:

@@ -91,6 +91,8 @@ def test_a_part_of_a_part_is_looked_at_too():
     for foreign in ("os.system", "rnnbench.training.run.os.system"):
         with pytest.raises(UserError, match=f"_target_={foreign}: its code would run here"):
             check_targets({"_target_": "rnnbench.tasks.Regression", "encoder": {"_target_": foreign}}, ())
+        with pytest.raises(UserError, match=f"_target_={foreign}: its code would run here"):
+            check_targets({"_target_": "rnnbench.tasks.Regression", "parts": [1, [{"a": {"_target_": foreign}}]]}, ())
 
 
 def test_a_text_is_answered_by_probabilities_of_names(runs, tmp_path, capsys):
