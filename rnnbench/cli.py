@@ -180,20 +180,21 @@ def _generate(args: argparse.Namespace) -> int:
 
 def _inspect(args: argparse.Namespace) -> int:
     from rnnbench.insight.saliency import saliency
-    from rnnbench.insight.time import inspect
+    from rnnbench.insight.time import inspect, labels, told
     from rnnbench.training.predict import load_trained
 
     if args.saliency is None and args.target is not None:
         raise UserError(f"--target {args.target}: says of what --saliency is measured; add --saliency")
-    runs = [(run.resolve().name.rpartition("-")[0], run, load_trained(run, args.module)) for run in args.runs]
+    if args.saliency is None and args.method is not None:
+        raise UserError(f"--method {args.method}: is of --saliency; add it")
+    runs = [(label, run, load_trained(run, args.module)) for label, run in zip(labels(args.runs), args.runs)]
     out = args.out or Path("inspect.png" if args.saliency is None else "saliency.png")
     if args.saliency is not None:
-        for line in saliency(runs, args.saliency, args.method, args.target, args.sequences or 4, out):
+        for line in saliency(runs, args.saliency, args.method or "integrated", args.target, args.sequences or 4, out):
             print(line)
     else:
         for label, flow in inspect([(label, run) for label, _, run in runs], args.sequences or 32, out).items():
-            known = flow[~(flow != flow)]
-            print(f"{label:<32} gradient {len(known) - 1} steps back: {known[-1]:.3g} of that at the last step")
+            print(told(label, flow))
     print(f"picture:     {out}")
     return 0
 

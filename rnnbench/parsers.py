@@ -107,7 +107,7 @@ def _of_trained_runs(commands: Any) -> None:
         help="what the answer to an input rests on, as `predict` takes it; without one: to sequences of validation",
     )
     look.add_argument(
-        "--method", default="integrated", choices=("integrated", "gradient"), help="of --saliency: integrated gradients"
+        "--method", choices=("integrated", "gradient"), help="of --saliency (default: integrated gradients)"
     )
     look.add_argument("--target", help="of --saliency: a class by its name (default: the likeliest)")
     look.add_argument("--sequences", type=count, help="that are looked at (default: 32; with --saliency 4)")

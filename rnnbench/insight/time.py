@@ -89,6 +89,23 @@ def gates(trained: Trained, batch: Batch) -> dict[str, Tensor]:
     return {name: torch.cat(values) for name, values in kept.items()}
 
 
+def labels(runs: Sequence[Path]) -> list[str]:
+    """A name for each run directory: without the identity, unless that is what tells them apart."""
+    names = [run.resolve().name for run in runs]
+    for found in ([name.rpartition("-")[0] or name for name in names], names):
+        if len(set(found)) == len(found):
+            return found
+    return [str(run) for run in runs]
+
+
+def told(label: str, flow: np.ndarray) -> str:
+    """The gradient flow of a run in a line: how much is left at the earliest step."""
+    known = flow[~np.isnan(flow)]
+    if not len(known):
+        return f"{label:<32} no gradient: the last output does not depend on its input, or is not a number"
+    return f"{label:<32} gradient {len(known) - 1} steps back: {known[-1]:.3g} of that at the last step"
+
+
 def inspect(runs: Sequence[tuple[str, Trained]], sequences: int, path: Path) -> dict[str, np.ndarray]:
     """Draw gradient flow and gates of trained runs on validation sequences of their own data.
 

@@ -10,7 +10,7 @@ from torch import nn
 from rnnbench.cells import GRU, LSTM, MGU
 from rnnbench.cli import main
 from rnnbench.data.spec import Batch
-from rnnbench.insight.time import gates, gradient_flow
+from rnnbench.insight.time import gates, gradient_flow, labels, told
 from rnnbench.layers import Recurrent
 from rnnbench.models import SequenceModel
 
@@ -41,6 +41,22 @@ def test_the_gradient_of_a_leaky_sum_halves_with_every_step():
     ragged = gradient_flow(leaky, Batch(x, x, torch.tensor([3, 2])))
     np.testing.assert_allclose(ragged[:3], 0.5 ** np.arange(3), rtol=1e-6)
     assert np.isnan(ragged[3:]).all()
+
+
+def test_a_last_output_without_a_gradient_is_told():
+    dead = trained(GRU)
+    with torch.no_grad():
+        dead.model.backbone.weight_ih_l0.zero_()
+    x = torch.randn(2, 4, 2)
+    assert "no gradient: the last output does not depend" in told("gru", gradient_flow(dead, Batch(x, x)))
+    assert "gradient 3 steps back: 0.125 of that" in told("leaky", 0.5 ** np.arange(4))
+
+
+def test_no_run_is_lost_among_others_of_its_name(tmp_path):
+    first, second, other = (tmp_path / name for name in ("digits-gru-s0-aa", "digits-gru-s0-bb", "my run"))
+    assert labels([first, other]) == ["digits-gru-s0", "my run"]
+    assert labels([first, second]) == ["digits-gru-s0-aa", "digits-gru-s0-bb"]
+    assert labels([first, tmp_path / "copy" / first.name]) == [str(first), str(tmp_path / "copy" / first.name)]
 
 
 @pytest.mark.parametrize("cell", [LSTM, GRU])
