@@ -159,6 +159,8 @@ def _predict(args: argparse.Namespace) -> int:
     from rnnbench.training.answers import show
     from rnnbench.training.predict import load_trained
 
+    if args.picture is not None and len(args.inputs) > 1:
+        raise UserError(f"--picture: draws one input, and there are {len(args.inputs)}; give a file of sentences")
     trained = load_trained(args.run, args.module)
     for source in args.inputs:
         show(trained.predict(source), args.json)
