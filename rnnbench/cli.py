@@ -141,6 +141,7 @@ def _table(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
+    from rnnbench.records.sweep import tensorboard
     from rnnbench.results.compare import compare, plot
 
     folders = _folders(args)
@@ -150,8 +151,7 @@ def _compare(args: argparse.Namespace) -> int:
     picture = plot(runs, made.path.with_name(made.path.name + ".png"), args.metric, args.rows, args.cols)
     for note in made.notes:
         print(note)
-    print(f"curves:      {made.path}\npicture:     {picture}")
-    print(f"tensorboard: tensorboard --host 127.0.0.1 --logdir {made.path}")
+    print(f"curves:      {made.path}\npicture:     {picture}\ntensorboard: {tensorboard(made.path)}")
     return 0
 
 

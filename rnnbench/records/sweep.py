@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -109,6 +110,11 @@ def latest_sweep(runs_dir: str | os.PathLike[str]) -> Path:
     if not manifests:
         raise UserError(f"no sweep in {Path(runs_dir) / SWEEPS}: run `rnnbench train -m ...` or name a folder")
     return max(manifests, key=lambda manifest: (manifest.stat().st_mtime_ns, str(manifest))).parent
+
+
+def tensorboard(folder: Path) -> str:
+    """The command that shows the runs in a folder, for any shell."""
+    return shlex.join(["tensorboard", "--host", "127.0.0.1", "--logdir", str(folder)])
 
 
 def distinguishing(groups: Iterable[Sequence[Mapping[str, Any]]]) -> list[str]:

@@ -97,6 +97,7 @@ def single(composer: Composer, overrides: Sequence[str]) -> int:
     if cfg.dry_run:
         return list_jobs([plan])
     from rnnbench.records.store import RunDirectory
+    from rnnbench.records.sweep import tensorboard
     from rnnbench.training.callbacks import Interrupted, StopFlag
     from rnnbench.training.run import run
     from rnnbench.training.sweep import name_columns
@@ -117,7 +118,7 @@ def single(composer: Composer, overrides: Sequence[str]) -> int:
         print(f"failed: {failure.get('error')}\ntraceback kept in {plan.path / 'failure.json'}", file=sys.stderr)
         return FAILED
     _show_one(status, record)
-    print(f"\nrun:         {plan.path}\ntensorboard: tensorboard --host 127.0.0.1 --logdir {plan.path}")
+    print(f"\nrun:         {plan.path}\ntensorboard: {tensorboard(plan.path)}")
     return 0
 
 

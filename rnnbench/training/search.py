@@ -18,6 +18,7 @@ from typing import Any
 
 from rnnbench.errors import UserError
 from rnnbench.records.store import RunBusy, RunDirectory
+from rnnbench.records.sweep import tensorboard
 from rnnbench.training.callbacks import Interrupted, StopFlag
 from rnnbench.training.check import Problems
 from rnnbench.training.command import FAILED, INTERRUPTED, Outcome, list_jobs
@@ -206,5 +207,5 @@ class Search:
         if ended:
             plans = [self.plans.get(t.number) or self._plan(t.params) for t in ended]
             sweep = open_sweep(plans, self.command).path
-            print(f"sweep:       {sweep}\ntensorboard: tensorboard --host 127.0.0.1 --logdir {sweep}")
+            print(f"sweep:       {sweep}\ntensorboard: {tensorboard(sweep)}")
         return "fail" in states

@@ -1,4 +1,5 @@
 import os
+import shlex
 import shutil
 from dataclasses import replace
 
@@ -55,6 +56,11 @@ def test_the_latest_sweep_is_the_one_started_last(make, tmp_path):
     assert S.latest_sweep(tmp_path) == second.path
     S.create_sweep(tmp_path, "z", [make.job(seed=0)], [])
     assert S.latest_sweep(tmp_path) == first.path
+
+
+def test_the_command_for_tensorboard_can_be_pasted(tmp_path):
+    *_, folder = shlex.split(S.tensorboard(tmp_path / "my runs"))
+    assert folder == str(tmp_path / "my runs")
 
 
 def test_bad_manifests_are_named(tmp_path):
