@@ -164,7 +164,12 @@ class Search:
     def _trial(self, study: Any, trial: Any, stop: Watch) -> None:
         from optuna.trial import TrialState
 
-        plan = self.plans[trial.number] = self._plan(trial.params)
+        try:
+            plan = self.plans[trial.number] = self._plan(trial.params)
+        except UserError as error:  # inside the space, where no corner shows it; left open it would end every launch
+            study.tell(trial, state=TrialState.FAIL)
+            self._say(trial, f"failed: {' '.join(str(error).split())}")
+            return
         stop.trial = trial if self.options.prune else None
         stop.told = frozenset(study.trials[trial.number].intermediate_values)
         stop.sign = self.sign
