@@ -33,9 +33,7 @@ def gradient_flow(trained: Trained, batch: Batch) -> np.ndarray:
     step, averaged over the sequences that are long enough; NaN where none is.
     """
     model = trained.model
-    x_BTI, lengths_B = batch.inputs_BTI, batch.lengths_B
-    if model.encoder is not None:
-        x_BTI, lengths_B = model.encoder(x_BTI, lengths_B)
+    x_BTI, lengths_B = model.reads(batch.inputs_BTI, batch.lengths_B)
     x_BTI = x_BTI.detach().requires_grad_()
     y_BTH, _ = model.backbone(x_BTI, lengths=lengths_B)
     B, T = y_BTH.shape[:2]
@@ -81,9 +79,7 @@ def gates(trained: Trained, batch: Batch) -> dict[str, Tensor]:
     if not isinstance(backbone, Recurrent):
         return {}
     length = batch.inputs_BTI.shape[1] if batch.lengths_B is None else int(batch.lengths_B[0])
-    x_BTI = batch.inputs_BTI[:1, :length]
-    if model.encoder is not None:
-        x_BTI, _ = model.encoder(x_BTI, None)
+    x_BTI, _ = model.reads(batch.inputs_BTI[:1, :length], None)
     kept: dict[str, list[Tensor]] = {}
     backbone.replay(Recorder.of(backbone.cells[0], kept=kept), x_BTI)
     return {name: torch.cat(values) for name, values in kept.items()}

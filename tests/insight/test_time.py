@@ -9,10 +9,11 @@ from torch import nn
 
 from rnnbench.cells import GRU, LSTM, MGU
 from rnnbench.cli import main
-from rnnbench.data.spec import Batch
+from rnnbench.data.spec import Batch, Window
 from rnnbench.insight.time import gates, gradient_flow, labels, told
 from rnnbench.layers import Recurrent
 from rnnbench.models import SequenceModel
+from rnnbench.models.forecaster import Forecaster
 
 
 def trained(cell, inputs=2, units=3):
@@ -80,6 +81,19 @@ def test_gates_are_those_of_torch(cell):
     assert set(found) == set(expected)
     for name, rows in expected.items():
         torch.testing.assert_close(found[name], torch.stack(rows).detach())
+
+
+def test_a_forecast_over_the_last_value_is_seen_as_the_network_sees_it():
+    window = Window(4, 1, (0,), 1)
+    torch.manual_seed(0)
+    backbone = Recurrent(GRU, 1, 3, batch_first=True)
+    run = SimpleNamespace(model=Forecaster(backbone, 1, 1, "last", window, anchor="last"))
+    x = torch.randn(2, 4, 1)
+    less = x - x[:, -1:]
+    for name, gate in gates(SimpleNamespace(model=SequenceModel(backbone, 1, "last")), Batch(less, less)).items():
+        torch.testing.assert_close(gates(run, Batch(x, x))[name], gate)
+        torch.testing.assert_close(gates(run, Batch(x + 9, x))[name], gate)
+    np.testing.assert_allclose(gradient_flow(run, Batch(x + 9, x)), gradient_flow(run, Batch(x, x)), rtol=1e-4)
 
 
 @pytest.mark.parametrize("options", [{"zoneout": 0.5}, {"learned_state": True}, {"layer_norm": True}])
