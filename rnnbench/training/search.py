@@ -21,7 +21,7 @@ from rnnbench.records.store import RunBusy, RunDirectory
 from rnnbench.records.sweep import tensorboard
 from rnnbench.training.callbacks import Interrupted, StopFlag
 from rnnbench.training.check import Problems
-from rnnbench.training.command import FAILED, INTERRUPTED, Outcome, list_jobs
+from rnnbench.training.command import FAILED, INTERRUPTED, Outcome, list_jobs, refuse_idle
 from rnnbench.training.compose import Composer, any_budget
 from rnnbench.training.plan import Plan, make_plan
 from rnnbench.training.run import run
@@ -69,6 +69,7 @@ def main(arguments: Sequence[str], parser: argparse.ArgumentParser) -> Outcome:
         raise UserError("search: needs Optuna; run `pip install 'rnnbench[search]'`") from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     args = parser.parse_intermixed_args(list(arguments))
+    refuse_idle(args.overrides, launches=False)
     options = Options(args.trials, args.sampler, args.prune, args.config_dir)
     composer = Composer(options.config_dir)
     space = read_space(composer, [any_budget(override) for override in args.overrides])

@@ -143,4 +143,7 @@ def test_all_mistakes_come_before_the_first_trial(search, tmp_path, capsys):
     err = capsys.readouterr().err
     assert "hidden_size" in err
     assert "rnnbench: " in err
+    for idle in ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=there"):
+        assert search(RANGE, idle) == 2
+        assert f"rnnbench: {idle}: has no effect here; " in capsys.readouterr().err
     assert not (tmp_path / SEARCHES).exists()
