@@ -183,13 +183,16 @@ def _generate(args: argparse.Namespace) -> int:
 def _inspect(args: argparse.Namespace) -> int:
     from rnnbench.insight.saliency import saliency
     from rnnbench.insight.time import inspect, labels, told
-    from rnnbench.training.predict import load_trained
+    from rnnbench.training.predict import check_data, load_trained
 
     if args.saliency is None and args.target is not None:
         raise UserError(f"--target {args.target}: says of what --saliency is measured; add --saliency")
     if args.saliency is None and args.method is not None:
         raise UserError(f"--method {args.method}: is of --saliency; add it")
     runs = [(label, run, load_trained(run, args.module)) for label, run in zip(labels(args.runs), args.runs)]
+    if not args.saliency:  # sequences of validation are looked at
+        for _, run, trained in runs:
+            check_data(trained, run)
     out = args.out or Path("inspect.png" if args.saliency is None else "saliency.png")
     if args.saliency is not None:
         for line in saliency(runs, args.saliency, args.method or "integrated", args.target, args.sequences or 4, out):

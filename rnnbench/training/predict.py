@@ -100,6 +100,18 @@ def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
     return Trained(config, parts["dataset"](), task, spec, model.eval(), kept["dataset"])
 
 
+def check_data(trained: Trained, folder: Path) -> None:
+    """Refuse to measure a run on other data than its own: the task would still scale by those that it was trained on.
+
+    Raises:
+        UserError: a file of its data has changed since.
+    """
+    known = (RunDirectory(folder).result() or {}).get("data_sha256", {})
+    for name, digest in trained.dataset.fingerprint().items():
+        if known.get(name, digest) != digest:
+            raise UserError(f"{folder}: {name} has changed since the run was trained on it; put the old file back")
+
+
 def _config(path: Path) -> dict[str, Any]:
     groups = ("dataset", "task", "model", "trainer")
     try:

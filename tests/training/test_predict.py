@@ -134,6 +134,16 @@ def test_words_are_answered_by_tags(runs, tmp_path, capsys):
     }
 
 
+@pytest.mark.parametrize("command", [["shrink"], ["inspect"], ["inspect", "--saliency"]])
+def test_data_that_have_changed_since_are_not_those_of_the_run(finished, tmp_path, command, capsys):
+    series = tmp_path / "series.csv"
+    series.write_text("a\n" + "".join(f"{i % 7}\n" for i in range(90)))
+    path = str(finished("model=gru", "dataset=csv", f"dataset.path={series}", "dataset.window=4"))
+    series.write_text("a\n" + "".join(f"{i % 7 * 3}\n" for i in range(90)))
+    assert main([command[0], path, *command[1:]]) == 2
+    assert "series.csv has changed since the run was trained on it" in capsys.readouterr().err
+
+
 def test_a_forecast_goes_on_from_the_newest_rows_of_a_file(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RNNBENCH_RUNS", str(tmp_path / "runs"))
     rows = [f"{50 + i % 7 + i / 10}" for i in range(200)]
