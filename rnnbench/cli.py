@@ -141,6 +141,7 @@ def _table(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
+    from rnnbench.records.sweep import tensorboard
     from rnnbench.results.compare import compare, plot
 
     folders = _folders(args)
@@ -150,8 +151,7 @@ def _compare(args: argparse.Namespace) -> int:
     picture = plot(runs, made.path.with_name(made.path.name + ".png"), args.metric, args.rows, args.cols)
     for note in made.notes:
         print(note)
-    print(f"curves:      {made.path}\npicture:     {picture}")
-    print(f"tensorboard: tensorboard --host 127.0.0.1 --logdir {made.path}")
+    print(f"curves:      {made.path}\npicture:     {picture}\ntensorboard: {tensorboard(made.path)}")
     return 0
 
 
@@ -159,6 +159,8 @@ def _predict(args: argparse.Namespace) -> int:
     from rnnbench.training.answers import show
     from rnnbench.training.predict import load_trained
 
+    if args.picture is not None and len(args.inputs) > 1:
+        raise UserError(f"--picture: draws one input, and there are {len(args.inputs)}; give a file of sentences")
     trained = load_trained(args.run, args.module)
     for source in args.inputs:
         show(trained.predict(source), args.json)
@@ -180,20 +182,24 @@ def _generate(args: argparse.Namespace) -> int:
 
 def _inspect(args: argparse.Namespace) -> int:
     from rnnbench.insight.saliency import saliency
-    from rnnbench.insight.time import inspect
-    from rnnbench.training.predict import load_trained
+    from rnnbench.insight.time import inspect, labels, told
+    from rnnbench.training.predict import check_data, load_trained
 
     if args.saliency is None and args.target is not None:
         raise UserError(f"--target {args.target}: says of what --saliency is measured; add --saliency")
-    runs = [(run.resolve().name.rpartition("-")[0], run, load_trained(run, args.module)) for run in args.runs]
+    if args.saliency is None and args.method is not None:
+        raise UserError(f"--method {args.method}: is of --saliency; add it")
+    runs = [(label, run, load_trained(run, args.module)) for label, run in zip(labels(args.runs), args.runs)]
+    if not args.saliency:  # sequences of validation are looked at
+        for _, run, trained in runs:
+            check_data(trained, run)
     out = args.out or Path("inspect.png" if args.saliency is None else "saliency.png")
     if args.saliency is not None:
-        for line in saliency(runs, args.saliency, args.method, args.target, args.sequences or 4, out):
+        for line in saliency(runs, args.saliency, args.method or "integrated", args.target, args.sequences or 4, out):
             print(line)
     else:
         for label, flow in inspect([(label, run) for label, _, run in runs], args.sequences or 32, out).items():
-            known = flow[~(flow != flow)]
-            print(f"{label:<32} gradient {len(known) - 1} steps back: {known[-1]:.3g} of that at the last step")
+            print(told(label, flow))
     print(f"picture:     {out}")
     return 0
 

@@ -107,7 +107,7 @@ def _of_trained_runs(commands: Any) -> None:
         help="what the answer to an input rests on, as `predict` takes it; without one: to sequences of validation",
     )
     look.add_argument(
-        "--method", default="integrated", choices=("integrated", "gradient"), help="of --saliency: integrated gradients"
+        "--method", choices=("integrated", "gradient"), help="of --saliency (default: integrated gradients)"
     )
     look.add_argument("--target", help="of --saliency: a class by its name (default: the likeliest)")
     look.add_argument("--sequences", type=count, help="that are looked at (default: 32; with --saliency 4)")
@@ -137,8 +137,8 @@ def _of_data_and_code(commands: Any) -> None:
     data.add_argument("names", nargs="*", help="datasets (default: all)")
     data.add_argument("--data-dir", type=Path, help="default: $RNNBENCH_DATA, else ./data")
     cells = commands.add_parser("cells", help="every model: paper, size, engines; or the page of all equations")
-    cells.add_argument("--input-size", type=count, default=64)
-    cells.add_argument("--hidden-size", type=count, default=64)
+    cells.add_argument("--input-size", type=count, help="for the parameters (default: 64)")
+    cells.add_argument("--hidden-size", type=count, help="likewise (default: 64)")
     cells.add_argument("--format", default="terminal", choices=("terminal", "markdown", "csv", "json"))
     cells.add_argument("--page", action="store_true", help="equations and sources of all cells, in Markdown")
     cells.add_argument("--out", type=Path, help="write to this file instead")

@@ -6,12 +6,17 @@ import argparse
 
 from rnnbench.errors import UserError
 
+SIZE = 64  # of input and state, unless given
+
 
 def cells(args: argparse.Namespace) -> int:
     """Print what ``args`` ask for, or write it to ``args.out``."""
     if args.page:
         if args.format != "terminal":
             raise UserError(f"--page is Markdown: leave out --format {args.format}")
+        for name in ("input_size", "hidden_size", "config_dir"):
+            if (value := getattr(args, name)) is not None:
+                raise UserError(f"--page has the equations of our cells: leave out --{name.replace('_', '-')} {value}")
         from rnnbench.catalogue.page import page
 
         text = page().rstrip("\n")
@@ -19,7 +24,7 @@ def cells(args: argparse.Namespace) -> int:
         from rnnbench.catalogue.entries import entries
         from rnnbench.catalogue.formats import print_entries, render
 
-        found = entries(args.input_size, args.hidden_size, args.config_dir)
+        found = entries(args.input_size or SIZE, args.hidden_size or SIZE, args.config_dir)
         if args.format == "terminal" and args.out is None:
             print_entries(found)
             return 0

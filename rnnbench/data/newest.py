@@ -36,6 +36,8 @@ def newest_window(table: Table, artifacts: Mapping[str, Any]) -> Tensor:
         raise UserError(f"{table.path}: has {len(values_RV)} rows; the run looks at {T}")
     missing_RV = np.isnan(values_RV)
     _check_missing(table, features, missing_RV, artifacts["impute"])
+    if artifacts["time_column"] in table.columns:  # a file whose newest rows come first is refused, as in training
+        table.times(artifacts["time_column"], artifacts["time_format"])
     if artifacts["log"]:
         table.require_positive(features, values_RV)
         values_RV = np.log(values_RV)

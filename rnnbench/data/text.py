@@ -142,14 +142,14 @@ def names_a_file(source: str) -> bool:
 
 def _lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+        text = path.read_text(encoding="utf-8-sig").rstrip()
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 text; convert it, as with iconv -f cp1252 -t utf-8") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    if not lines:
+    if not text:
         raise UserError(f"{path}: is empty")
-    return lines
+    return text.split("\n")  # splitlines() would cut at a form feed and at U+2028, too, inside of a text
 
 
 def read_text(path: str, encoding: str) -> str:

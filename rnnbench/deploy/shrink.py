@@ -27,7 +27,7 @@ from rnnbench.errors import UserError
 from rnnbench.layers.exported import own_twin, torch_twin
 from rnnbench.records.store import write_json
 from rnnbench.tasks.module import SequenceModule, evaluate
-from rnnbench.training.predict import Trained
+from rnnbench.training.predict import Trained, check_data
 
 FILE = "shrunk.json"
 TIMED, ROUNDS = 20, 5  # sequences, and how often each is read
@@ -208,6 +208,7 @@ def main(trained: Trained, run: Path, in_int8: bool, shares: Sequence[float], to
     """``rnnbench shrink``: the lines that it prints, and ``shrunk.json`` in the run's directory."""
     if not in_int8 and not shares:
         in_int8, shares = True, (0.5, 0.8, 0.9)
+    check_data(trained, run)
     variants, notes = shrink(trained, in_int8, shares, together)
     threads = torch.get_num_threads()
     write_json(run / FILE, {"schema": 1, "threads": threads, "variants": [asdict(v) for v in variants], "notes": notes})

@@ -33,9 +33,7 @@ def gradient_flow(trained: Trained, batch: Batch) -> np.ndarray:
     step, averaged over the sequences that are long enough; NaN where none is.
     """
     model = trained.model
-    x_BTI, lengths_B = batch.inputs_BTI, batch.lengths_B
-    if model.encoder is not None:
-        x_BTI, lengths_B = model.encoder(x_BTI, lengths_B)
+    x_BTI, lengths_B = model.reads(batch.inputs_BTI, batch.lengths_B)
     x_BTI = x_BTI.detach().requires_grad_()
     y_BTH, _ = model.backbone(x_BTI, lengths=lengths_B)
     B, T = y_BTH.shape[:2]
@@ -81,12 +79,27 @@ def gates(trained: Trained, batch: Batch) -> dict[str, Tensor]:
     if not isinstance(backbone, Recurrent):
         return {}
     length = batch.inputs_BTI.shape[1] if batch.lengths_B is None else int(batch.lengths_B[0])
-    x_BTI = batch.inputs_BTI[:1, :length]
-    if model.encoder is not None:
-        x_BTI, _ = model.encoder(x_BTI, None)
+    x_BTI, _ = model.reads(batch.inputs_BTI[:1, :length], None)
     kept: dict[str, list[Tensor]] = {}
     backbone.replay(Recorder.of(backbone.cells[0], kept=kept), x_BTI)
     return {name: torch.cat(values) for name, values in kept.items()}
+
+
+def labels(runs: Sequence[Path]) -> list[str]:
+    """A name for each run directory: without the identity, unless that is what tells them apart."""
+    names = [run.resolve().name for run in runs]
+    for found in ([name.rpartition("-")[0] or name for name in names], names):
+        if len(set(found)) == len(found):
+            return found
+    return [str(run) for run in runs]
+
+
+def told(label: str, flow: np.ndarray) -> str:
+    """The gradient flow of a run in a line: how much is left at the earliest step."""
+    known = flow[~np.isnan(flow)]
+    if not len(known):
+        return f"{label:<32} no gradient: the last output does not depend on its input, or is not a number"
+    return f"{label:<32} gradient {len(known) - 1} steps back: {known[-1]:.3g} of that at the last step"
 
 
 def inspect(runs: Sequence[tuple[str, Trained]], sequences: int, path: Path) -> dict[str, np.ndarray]:

@@ -69,11 +69,21 @@ class Forecaster(SequenceModel):
         """Outputs ``(B, O)``; windows are whole and begin anew, so lengths and state say nothing."""
         return Outputs(self._forecast(batch.inputs_BTI, batch.side_BS))
 
-    def _forecast(self, inputs_BTI: Tensor, side_BS: Tensor | None) -> Tensor:
-        V, window = self.window.values, self.window
+    def reads(self, inputs_BTI: Tensor, lengths_B: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """As ``SequenceModel``."""
+        return super().reads(self._seen(inputs_BTI), lengths_B)
+
+    def _seen(self, inputs_BTI: Tensor) -> Tensor:
+        """Inputs, with an anchor as values less the last one."""
         if self.anchor is None:
-            return self._outputs(inputs_BTI, None, side_BS)
-        seen_BTI = torch.cat([inputs_BTI[..., :V] - inputs_BTI[:, -1:, :V], inputs_BTI[..., V:]], dim=-1)
+            return inputs_BTI
+        V = self.window.values
+        return torch.cat([inputs_BTI[..., :V] - inputs_BTI[:, -1:, :V], inputs_BTI[..., V:]], dim=-1)
+
+    def _forecast(self, inputs_BTI: Tensor, side_BS: Tensor | None) -> Tensor:
+        window, seen_BTI = self.window, self._seen(inputs_BTI)
+        if self.anchor is None:
+            return self._outputs(seen_BTI, None, side_BS)
         anchors_BSC = self._anchors(inputs_BTI)
         last_BC = inputs_BTI[:, -1, self._targets()]
         out = self._outputs(seen_BTI, anchors_BSC - last_BC[:, None], side_BS)

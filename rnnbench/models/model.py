@@ -55,11 +55,13 @@ class SequenceModel(nn.Module):
         """Outputs ``(B, O)``, or ``(B, T, O)`` without pooling."""
         return self.run(Batch(inputs_BTI, inputs_BTI, lengths_B)).values
 
+    def reads(self, inputs_BTI: Tensor, lengths_B: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """What the backbone reads of inputs, and the lengths of that."""
+        return (inputs_BTI, lengths_B) if self.encoder is None else self.encoder(inputs_BTI, lengths_B)
+
     def run(self, batch: Batch, state: Any = None) -> Outputs:
         """The outputs for a batch, whose targets are not looked at; ``state``: of the backbone at the start."""
-        x_BTI, lengths_B = batch.inputs_BTI, batch.lengths_B
-        if self.encoder is not None:
-            x_BTI, lengths_B = self.encoder(x_BTI, lengths_B)
+        x_BTI, lengths_B = self.reads(batch.inputs_BTI, batch.lengths_B)
         begin = {} if state is None else {"hx": state}
         y_BTH, state = self.backbone(x_BTI, lengths=lengths_B, **begin)
         return Outputs(self.tell(y_BTH, lengths_B, batch.side_BS), lengths_B, state)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,7 +46,12 @@ class Sweep:
     @property
     def runs_dir(self) -> Path:
         """The folder that the jobs' directories are relative to."""
-        return self.path.parent.parent
+        return runs_dir_of(self.path)
+
+
+def runs_dir_of(sweep: Path) -> Path:
+    """The folder of runs above that of a sweep, which may be named from where it lies: ``parent`` of ``.`` is ``.``."""
+    return Path(os.path.normpath(sweep / ".." / ".."))
 
 
 def create_sweep(runs_dir: str | os.PathLike[str], name: str, jobs: Sequence[Job], command: Sequence[str]) -> Sweep:
@@ -104,6 +110,11 @@ def latest_sweep(runs_dir: str | os.PathLike[str]) -> Path:
     if not manifests:
         raise UserError(f"no sweep in {Path(runs_dir) / SWEEPS}: run `rnnbench train -m ...` or name a folder")
     return max(manifests, key=lambda manifest: (manifest.stat().st_mtime_ns, str(manifest))).parent
+
+
+def tensorboard(folder: Path) -> str:
+    """The command that shows the runs in a folder, for any shell."""
+    return shlex.join(["tensorboard", "--host", "127.0.0.1", "--logdir", str(folder)])
 
 
 def distinguishing(groups: Iterable[Sequence[Mapping[str, Any]]]) -> list[str]:
@@ -192,4 +203,4 @@ def _link(path: Path, runs_dir: Path, jobs: Sequence[Job]) -> bool:
 
 
 def _no_links(path: Path) -> str:
-    return f"{path} has no links to its runs, which this system forbids: give TensorBoard {path.parent.parent / RUNS}"
+    return f"{path} has no links to its runs, which this system forbids: give TensorBoard {runs_dir_of(path) / RUNS}"

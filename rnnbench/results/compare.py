@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,9 +63,11 @@ def compare(
     out = Path(out_dir)
     _clear(out)
     write_json(out / WRITTEN, {"runs": [one.label for one in curves]})
-    written = []
+    written: list[str] = []
     for one in curves:
-        name = f"{slug(one.panel)}/{slug(one.label.replace(' (', '-').replace(', ', '-').replace(')', ''))}"
+        stem = f"{slug(one.panel)}/{slug(one.label.replace(' (', '-').replace(', ', '-').replace(')', ''))}"
+        names = (f"{stem}-{number}" if number > 1 else stem for number in count(1))  # a long label is cut
+        name = next(name for name in names if name not in written)
         scalars = {}
         for metric, curve in one.by_metric.items():
             for tag, values in zip(_tags(one.panel, metric), (curve.mean, curve.lo, curve.hi)):

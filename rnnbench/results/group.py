@@ -38,7 +38,8 @@ def _told(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """
     own = [_chosen(run) for run in runs]
     keys = {key for values in own for key in values}
-    return [dict.fromkeys(keys, DEFAULT) | values | settings(run) for run, values in zip(runs, own)]
+    told = [dict.fromkeys(keys, DEFAULT) | values | settings(run) for run, values in zip(runs, own)]
+    return [{key: _one_number(value) for key, value in values.items()} for values in told]
 
 
 def _chosen(run: Run) -> dict[str, Any]:
@@ -148,8 +149,13 @@ def _values(known: Sequence[dict[str, Any]], option: str, names: str) -> list[An
             every = {name for values in known for name in values}
             raise UserError(f"{option}={field}: no run has such a field; {nearest(field, every)}")
     if len(fields) == 1:
-        return [values.get(fields[0]) for values in known]
-    return [", ".join(_text(values.get(field)) for field in fields) for values in known]
+        return [_one_number(values.get(fields[0])) for values in known]
+    return [", ".join(_text(_one_number(values.get(field))) for field in fields) for values in known]
+
+
+def _one_number(value: Any) -> Any:
+    """1 for 1.0, as in identities: typed in either way it is one value, with one label."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _text(value: Any) -> str:

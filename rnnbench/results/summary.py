@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rnnbench.errors import UserError
 from rnnbench.records.load import runs_of
-from rnnbench.records.sweep import load_sweep
+from rnnbench.records.sweep import load_sweep, tensorboard
 from rnnbench.results.formats import print_table
 from rnnbench.results.table import build
 
@@ -36,7 +36,7 @@ def conclude(folder: Path, stopped: str | None = None, table: bool = True) -> in
         error = (run.failure or {}).get("error", "")
         print(f"failed: {run.job.model} {run.job.dataset} seed {run.job.seed}: {error}")
         print(f"        traceback in {run.path / 'failure.json'}")
-    print(f"\nsweep:       {folder}\ntensorboard: tensorboard --host 127.0.0.1 --logdir {folder}")
+    print(f"\nsweep:       {folder}\ntensorboard: {tensorboard(folder)}")
     if sweep.unlinked:
         print(sweep.unlinked)
     left = len(runs) - len(done) - len(failed)

@@ -58,14 +58,21 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _refuse_idle(args: argparse.Namespace) -> None:
-    """What Hydra would act on and a run of ours does not: silence would look like obedience."""
     options = {"--config-path": args.config_path, "--experimental-rerun": args.experimental_rerun}
     for option, value in options.items():
         if value is not None:
             raise UserError(f"{option}: has no effect here; {IDLE[option]}")
-    for override in args.overrides:
-        if (key := override.lstrip("+~").partition("=")[0]) in IDLE:
+    refuse_idle(args.overrides)
+
+
+def refuse_idle(overrides: Sequence[str], launches: bool = True) -> None:
+    """Raise ``UserError`` for what Hydra would act on and a run of ours does not: silence would look like obedience."""
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0]
+        if key in IDLE:
             raise UserError(f"{override}: has no effect here; {IDLE[key]}")
+        if not launches and key.startswith(("hydra/launcher", "hydra.launcher.")):
+            raise UserError(f"{override}: has no effect here; nothing is trained side by side")
 
 
 def _told(composer: Composer, parser: argparse.ArgumentParser, args: argparse.Namespace) -> bool:
@@ -97,6 +104,7 @@ def single(composer: Composer, overrides: Sequence[str]) -> int:
     if cfg.dry_run:
         return list_jobs([plan])
     from rnnbench.records.store import RunDirectory
+    from rnnbench.records.sweep import tensorboard
     from rnnbench.training.callbacks import Interrupted, StopFlag
     from rnnbench.training.run import run
     from rnnbench.training.sweep import name_columns
@@ -117,7 +125,7 @@ def single(composer: Composer, overrides: Sequence[str]) -> int:
         print(f"failed: {failure.get('error')}\ntraceback kept in {plan.path / 'failure.json'}", file=sys.stderr)
         return FAILED
     _show_one(status, record)
-    print(f"\nrun:         {plan.path}\ntensorboard: tensorboard --host 127.0.0.1 --logdir {plan.path}")
+    print(f"\nrun:         {plan.path}\ntensorboard: {tensorboard(plan.path)}")
     return 0
 
 

@@ -32,6 +32,8 @@ def generate(trained: Trained, prompt: str, length: int, temperature: float, see
         raise UserError(f"the run is of {trained.spec.task} on {dataset.name}: only a language model generates text")
     if not temperature >= 0:  # NaN, too
         raise UserError(f"temperature={temperature:g}: must be at least 0")
+    if not -(2**63) <= seed < 2**64:
+        raise UserError(f"seed={seed}: must have at most 64 bits")
     generator = torch.Generator().manual_seed(seed)
     written: list[int] = dataset.begin(prompt, artifacts).tolist()
     fresh, state = written, None
@@ -53,5 +55,6 @@ def draw(scores_O: Tensor, temperature: float, generator: torch.Generator) -> in
     """A place in ``scores_O``, with probability softmax(scores / temperature); the highest at temperature 0."""
     if temperature == 0:
         return int(scores_O.argmax())
-    p_O = (scores_O.double() / temperature).softmax(-1)
+    below_O = scores_O.double() - scores_O.max()  # the likeliest stays 0, and finite, at any temperature
+    p_O = (below_O / temperature).softmax(-1)
     return int(torch.multinomial(p_O, 1, generator=generator))

@@ -21,7 +21,7 @@ from rnnbench.data.module import SequenceDataModule
 from rnnbench.data.seeding import derive
 from rnnbench.errors import UserError
 from rnnbench.tasks.module import SequenceModule
-from rnnbench.training.command import list_jobs
+from rnnbench.training.command import list_jobs, refuse_idle
 from rnnbench.training.compose import Composer, any_budget
 from rnnbench.training.devices import quiet
 from rnnbench.training.pictures import save_picture
@@ -50,6 +50,7 @@ def main(arguments: Sequence[str], parser: argparse.ArgumentParser) -> int:
         raise UserError(f"{rates}: must be above 0 and finite, and the first be less")
     if args.out.is_dir():
         raise UserError(f"--out {args.out}: is a folder; name the picture, as {args.out / 'lr_find.png'}")
+    refuse_idle(args.overrides, launches=False)
     overrides = [any_budget(override) for override in args.overrides]
     plan = make_plan(Composer(args.config_dir).one(overrides), overrides)
     if plan.config["dry_run"]:

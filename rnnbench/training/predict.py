@@ -100,6 +100,18 @@ def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
     return Trained(config, parts["dataset"](), task, spec, model.eval(), kept["dataset"])
 
 
+def check_data(trained: Trained, folder: Path) -> None:
+    """Refuse to measure a run on other data than its own: the task would still scale by those that it was trained on.
+
+    Raises:
+        UserError: a file of its data has changed since.
+    """
+    known = (RunDirectory(folder).result() or {}).get("data_sha256", {})
+    for name, digest in trained.dataset.fingerprint().items():
+        if known.get(name, digest) != digest:
+            raise UserError(f"{folder}: {name} has changed since the run was trained on it; put the old file back")
+
+
 def _config(path: Path) -> dict[str, Any]:
     groups = ("dataset", "task", "model", "trainer")
     try:
@@ -130,8 +142,16 @@ def check_targets(node: Mapping[str, Any], modules: Sequence[str]) -> None:
     if target and not _ours(target) and module not in modules:
         raise UserError(f"_target_={target}: its code would run here; if you trust it, add --module {module}")
     for value in node.values():
-        if isinstance(value, Mapping):
-            check_targets(value, modules)
+        _check_inside(value, modules)
+
+
+def _check_inside(value: Any, modules: Sequence[str]) -> None:
+    """Hydra builds what stands in a list as well."""
+    if isinstance(value, Mapping):
+        check_targets(value, modules)
+    elif isinstance(value, list):
+        for one in value:
+            _check_inside(one, modules)
 
 
 def _ours(target: str) -> bool:

@@ -18,9 +18,10 @@ from typing import Any
 
 from rnnbench.errors import UserError
 from rnnbench.records.store import RunBusy, RunDirectory
+from rnnbench.records.sweep import tensorboard
 from rnnbench.training.callbacks import Interrupted, StopFlag
 from rnnbench.training.check import Problems
-from rnnbench.training.command import FAILED, INTERRUPTED, Outcome, list_jobs
+from rnnbench.training.command import FAILED, INTERRUPTED, Outcome, list_jobs, refuse_idle
 from rnnbench.training.compose import Composer, any_budget
 from rnnbench.training.plan import Plan, make_plan
 from rnnbench.training.run import run
@@ -68,6 +69,7 @@ def main(arguments: Sequence[str], parser: argparse.ArgumentParser) -> Outcome:
         raise UserError("search: needs Optuna; run `pip install 'rnnbench[search]'`") from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     args = parser.parse_intermixed_args(list(arguments))
+    refuse_idle(args.overrides, launches=False)
     options = Options(args.trials, args.sampler, args.prune, args.config_dir)
     composer = Composer(options.config_dir)
     space = read_space(composer, [any_budget(override) for override in args.overrides])
@@ -163,7 +165,12 @@ class Search:
     def _trial(self, study: Any, trial: Any, stop: Watch) -> None:
         from optuna.trial import TrialState
 
-        plan = self.plans[trial.number] = self._plan(trial.params)
+        try:
+            plan = self.plans[trial.number] = self._plan(trial.params)
+        except UserError as error:  # inside the space, where no corner shows it; left open it would end every launch
+            study.tell(trial, state=TrialState.FAIL)
+            self._say(trial, f"failed: {' '.join(str(error).split())}")
+            return
         stop.trial = trial if self.options.prune else None
         stop.told = frozenset(study.trials[trial.number].intermediate_values)
         stop.sign = self.sign
@@ -206,5 +213,5 @@ class Search:
         if ended:
             plans = [self.plans.get(t.number) or self._plan(t.params) for t in ended]
             sweep = open_sweep(plans, self.command).path
-            print(f"sweep:       {sweep}\ntensorboard: tensorboard --host 127.0.0.1 --logdir {sweep}")
+            print(f"sweep:       {sweep}\ntensorboard: {tensorboard(sweep)}")
         return "fail" in states

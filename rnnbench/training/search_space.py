@@ -47,7 +47,8 @@ def read_space(composer: Any, overrides: Sequence[str]) -> Space:
     """The space of ``overrides``.
 
     ``key=a,b,c`` and ``choice(a,b,c)`` draw one of these, ``interval(low,high)`` a float, ``range(low,stop,step)`` a
-    number of that range; ``tag(log,interval(low,high))`` draws on a log scale.
+    number of that range; ``tag(log,interval(low,high))`` draws on a log scale, as ``tag(log,range(low,stop))`` does of
+    whole numbers.
 
     Raises:
         UserError: an override that Hydra cannot read, an empty or infinite range, or nothing to search.
@@ -77,9 +78,11 @@ def _distribution(override: Any) -> Any:
         except ValueError as error:
             raise UserError(f"{override.input_line}: {error}") from error
         _check(override, numbers[0] if numbers else math.nan, numbers[-1] if numbers else math.nan, log)
-        if all(isinstance(number, int) for number in numbers):
-            step = {} if log else {"step": value.step}
-            return IntDistribution(int(numbers[0]), int(numbers[-1]), log=log, **step)
+        whole = all(isinstance(number, int) for number in numbers)
+        if log and not (whole and value.step == 1):  # Optuna draws from all numbers between the ends, or from steps
+            raise UserError(f"{override.input_line}: a log scale has no steps; take interval(low,high), or choice(a,b)")
+        if whole:
+            return IntDistribution(int(numbers[0]), int(numbers[-1]), log=log, step=int(value.step))
         return FloatDistribution(float(numbers[0]), float(numbers[-1]), step=float(value.step))
     if not (choices := list(override.sweep_string_iterator())):
         raise UserError(f"{override.input_line}: there is nothing to choose from")

@@ -26,6 +26,8 @@ def test_the_page_on_the_terminal(capsys):
     ("arguments", "said"),
     [
         (["--page", "--format", "csv"], "--page is Markdown"),
+        (["--page", "--hidden-size", "64"], "--page has the equations of our cells: leave out --hidden-size 64"),
+        (["--page", "--config-dir", "mine"], "leave out --config-dir mine"),
         (["--hidden-size", "0"], "'0' is not a number of at least 1"),
         (["--format", "latex"], "invalid choice: 'latex'"),
         (["--config-dir", "nowhere"], "no such folder"),

@@ -71,6 +71,19 @@ def test_a_missing_cell_gets_the_mean_of_the_training_rows(tmp_path):
     assert float(newest_window(table, artifacts)[0][3, 0]) > 30
 
 
+def test_a_file_whose_newest_rows_come_first_is_refused_and_one_without_times_is_not(tmp_path):
+    rows = lines()
+    dataset = TimeSeries(path=write(tmp_path / "all.csv", rows), targets=["a"], window=6, time_column="when")
+    dataset.load(0)
+    with pytest.raises(UserError, match="time column 'when' does not increase on line 3"):
+        dataset.read(write(tmp_path / "back.csv", rows[::-1]), dataset.artifacts())
+    bare = tmp_path / "bare.csv"
+    bare.write_text("a\n" + "".join(row.split(",")[2] + "\n" for row in rows))
+    known = Table(write(tmp_path / "known.csv", rows))
+    found = newest_window(Table(bare), dataset.artifacts())
+    torch.testing.assert_close(found, newest_window(known, dataset.artifacts()))
+
+
 @pytest.mark.parametrize(
     ("times", "later"),
     [

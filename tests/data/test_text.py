@@ -66,6 +66,12 @@ def test_a_file_that_does_not_serve_is_told_in_one_line(content, message, tmp_pa
     assert "\n" not in str(caught.value)
 
 
+def test_a_line_ends_where_an_editor_ends_it(tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_bytes("a\u2028b\r\nc\x0cd\ne\n\n".encode())
+    assert user_texts(str(path)) == [["a", "b"], ["c", "d"], ["e"]]
+
+
 def test_a_text_without_words_and_an_absent_file():
     with pytest.raises(UserError, match="the text has no words"):
         user_texts("  ")

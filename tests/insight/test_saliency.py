@@ -188,6 +188,7 @@ def test_mistakes_are_one_line(finished, tagged, tmp_path, capsys):
         ([sentences, "--saliency", "fine", "--target", "great"], "--target great: choose one of negative, positive"),
         ([walk, "--saliency", "--target", "up"], "--target up: forecasting has no classes"),
         ([sentences, "--target", "positive"], "--target positive: says of what --saliency is measured"),
+        ([sentences, "--method", "gradient"], "--method gradient: is of --saliency"),
         ([str(tmp_path), "--saliency"], "not the directory of a finished run"),
         ([sentences, "--saliency", "--method", "shap"], "invalid choice: 'shap'"),
     ):

@@ -9,10 +9,11 @@ from torch import nn
 
 from rnnbench.cells import GRU, LSTM, MGU
 from rnnbench.cli import main
-from rnnbench.data.spec import Batch
-from rnnbench.insight.time import gates, gradient_flow
+from rnnbench.data.spec import Batch, Window
+from rnnbench.insight.time import gates, gradient_flow, labels, told
 from rnnbench.layers import Recurrent
 from rnnbench.models import SequenceModel
+from rnnbench.models.forecaster import Forecaster
 
 
 def trained(cell, inputs=2, units=3):
@@ -43,6 +44,22 @@ def test_the_gradient_of_a_leaky_sum_halves_with_every_step():
     assert np.isnan(ragged[3:]).all()
 
 
+def test_a_last_output_without_a_gradient_is_told():
+    dead = trained(GRU)
+    with torch.no_grad():
+        dead.model.backbone.weight_ih_l0.zero_()
+    x = torch.randn(2, 4, 2)
+    assert "no gradient: the last output does not depend" in told("gru", gradient_flow(dead, Batch(x, x)))
+    assert "gradient 3 steps back: 0.125 of that" in told("leaky", 0.5 ** np.arange(4))
+
+
+def test_no_run_is_lost_among_others_of_its_name(tmp_path):
+    first, second, other = (tmp_path / name for name in ("digits-gru-s0-aa", "digits-gru-s0-bb", "my run"))
+    assert labels([first, other]) == ["digits-gru-s0", "my run"]
+    assert labels([first, second]) == ["digits-gru-s0-aa", "digits-gru-s0-bb"]
+    assert labels([first, tmp_path / "copy" / first.name]) == [str(first), str(tmp_path / "copy" / first.name)]
+
+
 @pytest.mark.parametrize("cell", [LSTM, GRU])
 def test_gates_are_those_of_torch(cell):
     run = trained(cell)
@@ -64,6 +81,19 @@ def test_gates_are_those_of_torch(cell):
     assert set(found) == set(expected)
     for name, rows in expected.items():
         torch.testing.assert_close(found[name], torch.stack(rows).detach())
+
+
+def test_a_forecast_over_the_last_value_is_seen_as_the_network_sees_it():
+    window = Window(4, 1, (0,), 1)
+    torch.manual_seed(0)
+    backbone = Recurrent(GRU, 1, 3, batch_first=True)
+    run = SimpleNamespace(model=Forecaster(backbone, 1, 1, "last", window, anchor="last"))
+    x = torch.randn(2, 4, 1)
+    less = x - x[:, -1:]
+    for name, gate in gates(SimpleNamespace(model=SequenceModel(backbone, 1, "last")), Batch(less, less)).items():
+        torch.testing.assert_close(gates(run, Batch(x, x))[name], gate)
+        torch.testing.assert_close(gates(run, Batch(x + 9, x))[name], gate)
+    np.testing.assert_allclose(gradient_flow(run, Batch(x + 9, x)), gradient_flow(run, Batch(x, x)), rtol=1e-4)
 
 
 @pytest.mark.parametrize("options", [{"zoneout": 0.5}, {"learned_state": True}, {"layer_norm": True}])

@@ -1,4 +1,5 @@
 import os
+import shlex
 import shutil
 from dataclasses import replace
 
@@ -17,6 +18,16 @@ def test_the_manifest_holds_everything_needed(make, tmp_path):
     assert S.load_sweep(made.path) == made
     assert made.jobs == tuple(jobs)
     assert made.runs_dir == tmp_path
+
+
+@pytest.mark.parametrize("named", [".", "../NAME", "../../sweeps/NAME"])
+def test_a_sweep_named_from_inside_finds_its_runs(make, tmp_path, monkeypatch, named):
+    made = S.create_sweep(tmp_path, "a", [make.job()], [])
+    monkeypatch.chdir(made.path)
+    sweep = S.load_sweep(named.replace("NAME", made.path.name))
+    assert sweep.runs_dir.resolve() == tmp_path.resolve()
+    monkeypatch.chdir(made.path.parent)
+    assert S.load_sweep(made.path.name).runs_dir.resolve() == tmp_path.resolve()
 
 
 def test_same_jobs_same_sweep_whatever_their_order(make, tmp_path):
@@ -45,6 +56,11 @@ def test_the_latest_sweep_is_the_one_started_last(make, tmp_path):
     assert S.latest_sweep(tmp_path) == second.path
     S.create_sweep(tmp_path, "z", [make.job(seed=0)], [])
     assert S.latest_sweep(tmp_path) == first.path
+
+
+def test_the_command_for_tensorboard_can_be_pasted(tmp_path):
+    *_, folder = shlex.split(S.tensorboard(tmp_path / "my runs"))
+    assert folder == str(tmp_path / "my runs")
 
 
 def test_bad_manifests_are_named(tmp_path):

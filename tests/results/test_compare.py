@@ -58,6 +58,11 @@ def test_settings_become_runs_with_names_fit_for_files(make, tmp_path):
     assert compare(runs, tmp_path, rows="optimizer.lr", cols="model").runs == ("lstm/0.1", "lstm/0.2")
 
 
+def test_labels_too_long_for_a_file_are_still_runs_of_their_own(make, tmp_path):
+    runs = [make.run(seed=0, model="m" * 90, hparams={"optimizer.lr": lr}) for lr in (0.1, 0.2)]
+    assert compare(runs, tmp_path).runs == (f"adding/{'m' * 80}", f"adding/{'m' * 80}-2")
+
+
 def test_an_earlier_comparison_is_replaced_and_nothing_else(runs, tmp_path):
     compare(runs, tmp_path)
     compare(runs[:10], tmp_path)

@@ -14,6 +14,15 @@ def test_seeds_share_a_cell_and_other_settings_do_not(make):
     assert [run.job.seed for run in grid.cells["lstm (lr=0.1)", "adding"]] == [0, 1]
 
 
+def test_a_whole_number_is_one_value_however_it_was_typed(make):
+    runs = [make.run(seed=s, hparams={"optimizer.lr": lr}) for s, lr in enumerate((1, 1.0, 0.5))]
+    assert arrange(runs, "model", "dataset").rows.labels == ("lstm (lr=1)", "lstm (lr=0.5)")
+    for axes in (("model", "optimizer.lr"), ("optimizer.lr", "model"), ("model,dataset", "optimizer.lr,dataset")):
+        grid = arrange(runs, *axes)
+        shown = [(row, col) for row in grid.rows.labels for col in grid.cols.labels]
+        assert sorted(len(grid.cells[place]) for place in shown if place in grid.cells) == [1, 2]
+
+
 def test_what_differs_between_models_or_data_sets_splits_nothing(make):
     runs = [make.run(hparams={"optimizer.lr": 0.1}), make.run(model="gru", hparams={"optimizer.lr": 0.2})]
     runs += [make.run(dataset="digits", hparams={"optimizer.lr": 0.3})]

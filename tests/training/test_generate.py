@@ -70,7 +70,8 @@ def test_drawing_follows_the_distribution_at_its_temperature():
         p = np.exp(scores.numpy() / temperature)
         p = p / p.sum()
         assert np.abs(drawn - p).max() < 4 * np.sqrt(0.25 / 4000)
-    assert {draw(scores, 0, torch.Generator()) for _ in range(5)} == {2}
+    for temperature in (0, 1e-320):
+        assert {draw(scores, temperature, torch.Generator()) for _ in range(5)} == {2}
 
 
 def test_generated_text_goes_on_from_the_prompt_step_by_step(runs, poem):
@@ -118,6 +119,7 @@ def test_mistakes_are_one_line(runs, poem, tmp_path, capsys):
     for arguments, message in (
         ([path, "--temperature", "-1"], "temperature=-1: must be at least 0"),
         ([path, "--temperature", "nan"], "temperature=nan: must be at least 0"),
+        ([path, "--seed", str(2**64)], f"seed={2**64}: must have at most 64 bits"),
         ([path, "--length", "0"], "'0' is not a number of at least 1"),
         ([str(tmp_path)], "not the directory of a finished run"),
     ):

@@ -82,6 +82,7 @@ def test_mistakes_are_one_line(runs, tmp_path, capsys):
         (["--min-lr", "1", "--max-lr", "0.1"], "--min-lr 1 --max-lr 0.1"),
         (["--max-lr", "inf"], "--max-lr inf: must be above 0 and finite"),
         (["--out", str(tmp_path)], "is a folder; name the picture, as"),
+        (["hydra/launcher=joblib"], "hydra/launcher=joblib: has no effect here"),
         (["--steps", "0"], "'0' is not a number of at least 1"),
         (["trainer.strategy=ddp", "trainer.devices=2", "trainer.accelerator=cpu"], "set trainer.devices=1"),
     ):

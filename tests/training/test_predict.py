@@ -91,6 +91,8 @@ def test_a_part_of_a_part_is_looked_at_too():
     for foreign in ("os.system", "rnnbench.training.run.os.system"):
         with pytest.raises(UserError, match=f"_target_={foreign}: its code would run here"):
             check_targets({"_target_": "rnnbench.tasks.Regression", "encoder": {"_target_": foreign}}, ())
+        with pytest.raises(UserError, match=f"_target_={foreign}: its code would run here"):
+            check_targets({"_target_": "rnnbench.tasks.Regression", "parts": [1, [{"a": {"_target_": foreign}}]]}, ())
 
 
 def test_a_text_is_answered_by_probabilities_of_names(runs, tmp_path, capsys):
@@ -130,6 +132,16 @@ def test_words_are_answered_by_tags(runs, tmp_path, capsys):
         "tags": ["B-person", "O"],
         "entities": [{"kind": "person", "text": "Ada"}],
     }
+
+
+@pytest.mark.parametrize("command", [["shrink"], ["inspect"], ["inspect", "--saliency"]])
+def test_data_that_have_changed_since_are_not_those_of_the_run(finished, tmp_path, command, capsys):
+    series = tmp_path / "series.csv"
+    series.write_text("a\n" + "".join(f"{i % 7}\n" for i in range(90)))
+    path = str(finished("model=gru", "dataset=csv", f"dataset.path={series}", "dataset.window=4"))
+    series.write_text("a\n" + "".join(f"{i % 7 * 3}\n" for i in range(90)))
+    assert main([command[0], path, *command[1:]]) == 2
+    assert "series.csv has changed since the run was trained on it" in capsys.readouterr().err
 
 
 def test_a_forecast_goes_on_from_the_newest_rows_of_a_file(tmp_path, monkeypatch, capsys):

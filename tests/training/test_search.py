@@ -116,6 +116,20 @@ def test_failed_and_diverged_trials_are_kept(search, tmp_path, monkeypatch, caps
     assert "failed: ZeroDivisionError: on purpose" in capsys.readouterr().out
 
 
+def test_a_combination_that_the_model_refuses_fails_alone(search, tmp_path, capsys):
+    space = ("model=transformer", "model.hidden_size=6,4", "model.heads=3,2", "trainer.max_epochs=1")
+    assert search(*space, trials=3, more=["--sampler", "random"]) == 1
+    refused = {
+        t.state.name for t in study(tmp_path).trials if t.params == {"model.hidden_size": "4", "model.heads": "3"}
+    }
+    assert refused == {"FAIL"}
+    out = capsys.readouterr().out
+    assert "failed: model (rnnbench.layers.Transformer): heads=3: must divide hidden_size=4" in out
+    assert "best:        valid mse" in out
+    assert search(*space, trials=3, more=["--sampler", "random"]) == 1
+    assert len(study(tmp_path).trials) == 3
+
+
 def test_a_dry_run_lists_the_ends_of_the_space(search, tmp_path, capsys):
     assert search("optimizer.lr=interval(0.01,0.5)", "dry_run=true") == 0
     out = capsys.readouterr().out
@@ -129,4 +143,7 @@ def test_all_mistakes_come_before_the_first_trial(search, tmp_path, capsys):
     err = capsys.readouterr().err
     assert "hidden_size" in err
     assert "rnnbench: " in err
+    for idle in ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=there"):
+        assert search(RANGE, idle) == 2
+        assert f"rnnbench: {idle}: has no effect here; " in capsys.readouterr().err
     assert not (tmp_path / SEARCHES).exists()

@@ -27,6 +27,11 @@ def test_hydras_grammar_is_read_as_a_space():
     ]
 
 
+def test_whole_numbers_on_a_log_scale():
+    space = read_space(Composer(), ["model.hidden_size=tag(log,range(8,65))"])
+    assert space.drawn == {"model.hidden_size": IntDistribution(8, 64, log=True)}
+
+
 def test_corners_meet_every_choice_and_every_end():
     drawn = {"a": CategoricalDistribution(["x", "y", "z"]), "b": IntDistribution(1, 5)}
     assert Space((), drawn).corners() == [{"a": "x", "b": 1}, {"a": "y", "b": 5}, {"a": "z", "b": 1}]
@@ -41,6 +46,8 @@ def test_corners_meet_every_choice_and_every_end():
         ("optimizer.lr=interval(1,0)", "needs a lower and a higher end"),
         ("model.hidden_size=range(5,1)", "needs a lower and a higher end"),
         ("optimizer.lr=tag(log,interval(0,1))", "a log scale needs ends above 0"),
+        ("model.hidden_size=tag(log,range(8,65,8))", "a log scale has no steps"),
+        ("optimizer.lr=tag(log,range(0.1,1,0.1))", "a log scale has no steps"),
         ("optimizer.lr=range(0,1,0)", "range\\(0,1,0\\): .*must not be zero"),
         ("model=glob(zz*)", "there is nothing to choose from"),
         ("optimizer.lr=interval(0", "not in Hydra's grammar"),

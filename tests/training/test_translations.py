@@ -56,6 +56,8 @@ def test_it_learns_to_say_digits_backwards_and_shows_where_it_looked(pairs, tmp_
     assert height > width / 2
     assert main(["predict", str(path), "drei eins", "eins drei"]) == 0
     assert capsys.readouterr().out == "translation one three\ntranslation three one\n"
+    assert main(["predict", str(path), "drei eins", "eins drei", "--picture", "new/two.png"]) == 2
+    assert "--picture: draws one input, and there are 2" in capsys.readouterr().err
 
 
 def test_weights_of_attention_are_those_of_the_words_written(pairs):
