@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnbench.errors import UserError
 from rnnbench.parsers import Parser
+from rnnbench.records.files import write_whole
 
 if TYPE_CHECKING:
     from rnnbench.bench.contenders import Size
@@ -136,8 +137,7 @@ def cells(args: argparse.Namespace) -> int:
     text = report.page(result, link)
     for file, content in ((args.md, text), (args.csv, report.as_csv), (args.json, report.as_json)):
         if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(content if isinstance(content, str) else content(result), encoding="utf-8")
+            write_whole(file, content if isinstance(content, str) else content(result))
     if args.md is None:
         print(text, end="")
     return 0

@@ -108,7 +108,8 @@ def _find(folder: Path) -> Iterable[Run]:
     if folder.is_file() and folder.suffix == ".csv":
         yield from read_archive(folder)
     elif not folder.is_dir():
-        raise UserError(f"{folder} does not exist: give the folder of a run, of a sweep, or of all runs")
+        what = "is no folder" if folder.exists() else "does not exist"
+        raise UserError(f"{folder} {what}: give the folder of a run, of a sweep, or of all runs")
     elif (folder / MANIFEST).exists():
         yield from runs_of(load_sweep(folder))
     elif _is_run(folder):

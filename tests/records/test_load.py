@@ -60,6 +60,9 @@ def test_a_run_on_disk_counts_more_than_its_archive(sweep, tmp_path, jobs, make)
 
 
 def test_folders_without_runs_are_named(tmp_path):
+    (tmp_path / "notes.json").touch()
+    with pytest.raises(UserError, match=r"notes\.json is no folder: give the folder of a run"):
+        load_runs(tmp_path / "notes.json")
     with pytest.raises(UserError, match="nowhere does not exist"):
         load_runs(tmp_path / "nowhere")
     with pytest.raises(UserError, match="no runs in"):
