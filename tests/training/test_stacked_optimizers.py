@@ -27,6 +27,15 @@ def runs_of(weights_MP):
     return made
 
 
+def step_both(stacked, alone, theirs, step, random):
+    """One update of both runs by the same random gradients: stacked, and by torch on the weights in ``theirs``."""
+    grad_MP = torch.randn(2, 7, dtype=torch.float64, generator=random)
+    stacked.step(grad_MP, torch.full((2, 1), float(step), dtype=torch.float64))
+    for m, optimizer in enumerate(alone):
+        theirs[m][0].grad, theirs[m][1].grad = grad_MP[m, :6].view(2, 3).clone(), grad_MP[m, 6:].clone()
+        optimizer.step()
+
+
 @pytest.mark.parametrize(("name", "settings"), CASES, ids=str)
 def test_equals_torch(name, settings):
     kind, random = getattr(torch.optim, name), torch.Generator().manual_seed(0)
@@ -43,11 +52,7 @@ def test_equals_torch(name, settings):
         if step == 14:  # a run that goes on, from the state that its own optimiser has
             stacked.export([step - 1] * 2)
             stacked = StackedOptimizer(own, weights_MP)
-        grad_MP = torch.randn(2, 7, dtype=torch.float64, generator=random)
-        stacked.step(grad_MP, torch.full((2, 1), float(step), dtype=torch.float64))
-        for m, optimizer in enumerate(alone):
-            theirs[m][0].grad, theirs[m][1].grad = grad_MP[m, :6].view(2, 3).clone(), grad_MP[m, 6:].clone()
-            optimizer.step()
+        step_both(stacked, alone, theirs, step, random)
     stacked.export([20, 20])
     for m in range(2):
         torch.testing.assert_close(ours[m], theirs[m], rtol=1e-12, atol=1e-14)
@@ -73,11 +78,7 @@ def test_momentum_that_a_schedule_puts_to_rest_goes_on_later(name):
         if step == 4:  # another run has left
             stacked.export([step - 1] * 2)
             stacked = StackedOptimizer(own, weights_MP)
-        grad_MP = torch.randn(2, 7, dtype=torch.float64, generator=random)
-        stacked.step(grad_MP, torch.full((2, 1), float(step), dtype=torch.float64))
-        for m, optimizer in enumerate(alone):
-            theirs[m][0].grad, theirs[m][1].grad = grad_MP[m, :6].view(2, 3).clone(), grad_MP[m, 6:].clone()
-            optimizer.step()
+        step_both(stacked, alone, theirs, step, random)
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-14)
 
 
