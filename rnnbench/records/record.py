@@ -135,6 +135,14 @@ def _validate_numbers(record: Mapping[str, Any]) -> None:
         raise ValueError(f"record: series must be of one length, not {lengths}")
 
 
+_JOB_TYPES: dict[str, type] = {
+    **dict.fromkeys(("identity", "directory", "model", "dataset"), str),
+    "seed": int,
+    "overrides": list,
+    "hparams": dict,
+}
+
+
 @dataclass(frozen=True)
 class Job:
     """What is known of a run before it starts.
@@ -163,8 +171,18 @@ class Job:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Job:
-        """The inverse of ``as_dict``; keys that a later version added are ignored."""
-        return cls(**{key: values[key] for key in cls.__dataclass_fields__ if key in values})
+        """The inverse of ``as_dict``; keys that a later version added are ignored.
+
+        Raises:
+            ValueError: one line that names the first key that is missing or of the wrong type.
+        """
+        known = {key: values[key] for key in cls.__dataclass_fields__ if key in values}
+        for key, kind in _JOB_TYPES.items():
+            if key not in known and key in ("overrides", "hparams"):
+                continue
+            if not isinstance(known.get(key), kind):
+                raise ValueError(f"job: {key}={known.get(key)!r} must be {kind.__name__}")
+        return cls(**known)
 
 
 @dataclass(frozen=True)

@@ -98,8 +98,13 @@ class RunDirectory:
 
     def job(self) -> Job | None:
         """What ``write_job`` wrote, or what the record says; None when neither is there."""
-        values = read_json(self.path / "job.json") or self.result()
-        return None if values is None else Job.from_dict({"directory": f"{RUNS}/{self.path.name}", **values})
+        for values in (read_json(self.path / "job.json"), self.result()):
+            if values is not None:
+                try:
+                    return Job.from_dict({"directory": f"{RUNS}/{self.path.name}", **values})
+                except ValueError as error:
+                    log.warning("%s counts as absent: %s", self.path / "job.json", error)
+        return None
 
     def write_result(self, record: Mapping[str, Any]) -> None:
         """Write the record, atomically, as the last act of a run; the word of an earlier failure goes.

@@ -93,11 +93,16 @@ def load_sweep(path: str | os.PathLike[str]) -> Sweep:
     manifest = read_json(path / MANIFEST)
     if manifest is None:
         raise UserError(f"{path} holds no readable {MANIFEST}: give the folder of a sweep or run the sweep again")
-    if manifest.get("schema", 0) > SCHEMA:
-        raise UserError(f"{path / MANIFEST} has schema {manifest['schema']}: install a newer rnnbench")
-    jobs = tuple(Job.from_dict(job) for job in manifest["jobs"])
-    unlinked = None if (path / link_names(jobs)[0]).is_symlink() else _no_links(path)
-    return Sweep(path, jobs, tuple(manifest["command"]), unlinked)
+    schema = manifest.get("schema")
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise UserError(f"{path / MANIFEST} has schema {schema}: install a newer rnnbench")
+    try:
+        jobs = tuple(Job.from_dict(job) for job in manifest["jobs"])
+        command = tuple(map(str, manifest["command"]))
+        first = path / link_names(jobs)[0]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise UserError(f"{path / MANIFEST} is damaged ({error}): run the sweep again") from error
+    return Sweep(path, jobs, command, None if first.is_symlink() else _no_links(path))
 
 
 def latest_sweep(runs_dir: str | os.PathLike[str]) -> Path:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnbench.errors import UserError
+from rnnbench.records.files import alone
 from rnnbench.records.store import RunBusy, RunDirectory
 from rnnbench.records.sweep import tensorboard
 from rnnbench.training.callbacks import Interrupted, StopFlag
@@ -53,7 +54,7 @@ class Watch(StopFlag):
 
 @dataclass(frozen=True)
 class Options:
-    """Of a search: all of them but ``trials`` and ``config_dir`` make it another one."""
+    """Of a search: ``sampler`` and ``prune`` make it another one."""
 
     trials: int
     sampler: str
@@ -109,8 +110,10 @@ class Search:
         return make_plan(self.composer.one(overrides), overrides)
 
     def _name(self, plan: Plan) -> str:
-        told = [*sorted(self.space.fixed), *(f"{k}={d}" for k, d in sorted(self.space.drawn.items()))]
-        digest = hashlib.sha256(json.dumps([told, self.options.sampler, self.options.prune]).encode()).hexdigest()
+        # The ends of the space say what is held fixed, wherever it comes from: a line, a file, a --config-dir.
+        told = [sorted(corner.job.identity for corner in self.corners), self.options.sampler, self.options.prune]
+        told.append([f"{key}={drawn}" for key, drawn in sorted(self.space.drawn.items())])
+        digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()
         return f"{plan.job.dataset}-{plan.job.model}-{digest[:8]}"
 
     def _study(self) -> Any:
@@ -147,6 +150,10 @@ class Search:
 
     def _next(self, study: Any) -> Any:
         """A trial that was cut off, else a new one; None when there are enough."""
+        with alone(self.folder / "journal.log"):  # whatever is half drawn in here was cut off
+            return self._draw(study)
+
+    def _draw(self, study: Any) -> Any:
         import optuna
         from optuna.trial import TrialState
 
@@ -154,7 +161,7 @@ class Search:
             if set(old.params) == set(self.space.drawn):
                 if old.number not in self.plans:
                     return optuna.trial.Trial(study, old._trial_id)
-            else:  # cut off while it was being drawn
+            else:
                 study.tell(old.number, state=TrialState.FAIL)
         drawn = len(study.get_trials(deepcopy=False))
         if drawn >= self.options.trials:

@@ -132,6 +132,14 @@ def test_job_is_known_before_and_after_the_record(directory, make):
     assert known.directory == f"runs/{directory.path.name}"
 
 
+def test_a_damaged_job_counts_as_absent(directory, make, caplog):
+    write_json(directory.path / "job.json", {"model": 3})
+    assert directory.job() is None
+    assert "job.json counts as absent: job: identity=None must be str" in caplog.text
+    directory.write_result(make.record(make.job()))
+    assert directory.job().identity == make.job().identity
+
+
 HOLD = """
 import sys, time
 from rnnbench.records.store import RunDirectory

@@ -1,3 +1,4 @@
+import json
 import os
 import shlex
 import shutil
@@ -69,6 +70,24 @@ def test_bad_manifests_are_named(tmp_path):
     write_json(tmp_path / S.MANIFEST, {"schema": 2})
     with pytest.raises(UserError, match="install a newer"):
         S.load_sweep(tmp_path)
+
+
+def test_a_damaged_manifest_is_one_line(make, tmp_path):
+    path = S.create_sweep(tmp_path, "a", [make.job()], []).path
+    manifest = json.loads((path / S.MANIFEST).read_text())
+    job = manifest["jobs"][0]
+    for damage in (
+        {"jobs": None},
+        {"jobs": []},
+        {"jobs": ["a"]},
+        {"jobs": [{**job, "seed": "0"}]},
+        {"jobs": [{k: v for k, v in job.items() if k != "identity"}]},
+        {"command": None},
+        {"schema": "1", "jobs": {}},
+    ):
+        write_json(path / S.MANIFEST, manifest | damage)
+        with pytest.raises(UserError, match=r"manifest.json is damaged .*: run the sweep again"):
+            S.load_sweep(path)
 
 
 def test_links_are_relative_and_survive_moving_the_folder(make, tmp_path):

@@ -2,12 +2,15 @@
 
 import json
 import shlex
+import shutil
+import threading
 from pathlib import Path
 
 import optuna
 import pytest
 
 from rnnbench.cli import main
+from rnnbench.records.files import alone
 from rnnbench.records.load import load_runs
 from rnnbench.training.callbacks import Interrupted
 from rnnbench.training.search import SEARCHES, Watch
@@ -85,6 +88,44 @@ def test_a_trial_that_was_cut_off_is_continued_not_drawn_again(search, tmp_path,
     assert len(after) == 3
     attempts = sorted(json.loads(p.read_text())["attempts"] for p in tmp_path.glob("runs/*/attempts.json"))
     assert attempts == [1, 1, 2]
+
+
+def test_a_folder_of_configurations_that_says_something_else_makes_another_search(search, tmp_path):
+    other = shutil.copytree(HERE / "conf", tmp_path / "conf")
+    toy = (other / "dataset" / "toy.yaml").read_text()
+    assert search(RANGE, trials=1) == 0
+    assert search(RANGE, trials=1, more=["--config-dir", str(other)]) == 0  # moved, nothing else
+    assert len(list((tmp_path / SEARCHES).iterdir())) == 1
+    (other / "dataset" / "toy.yaml").write_text(toy.replace("size: 23", "size: 24"))
+    assert search(RANGE, trials=1, more=["--config-dir", str(other)]) == 0
+    assert len(list((tmp_path / SEARCHES).iterdir())) == 2
+
+
+def test_a_trial_that_another_process_draws_is_not_taken_for_one_cut_off(search, tmp_path, monkeypatch):
+    drawing, go_on = threading.Event(), threading.Event()
+    ask = optuna.study.Study.ask
+
+    def slow(study, distributions):
+        trial = ask(study)  # half drawn: nothing suggested yet
+        drawing.set()
+        assert go_on.wait(60)
+        for name, distribution in distributions.items():
+            trial._suggest(name, distribution)
+        return trial
+
+    def draw():
+        with alone(folder / "journal.log"):
+            slow(study(tmp_path), {"optimizer.lr": optuna.distributions.FloatDistribution(1e-3, 1e-1, log=True)})
+
+    assert search(RANGE, trials=1) == 0
+    (folder,) = (tmp_path / SEARCHES).iterdir()
+    other = threading.Thread(target=draw)
+    other.start()
+    assert drawing.wait(60)
+    threading.Timer(1.0, go_on.set).start()
+    assert search(RANGE, trials=2) == 0
+    other.join()
+    assert [t.state.name for t in study(tmp_path).trials] == ["COMPLETE", "COMPLETE"]
 
 
 def test_the_pruner_stops_a_trial_whose_state_is_kept(search, tmp_path, monkeypatch, capsys):
