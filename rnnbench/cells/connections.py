@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -109,6 +110,7 @@ class WMCLSTM(Gated):
     """
 
     gates = ("i", "f", "g", "o")
+    memory_gates = MappingProxyType({"f": 1, "i": -1})
     states = ("h", "c")
     matrices = (("weight_ch", 3),)
 

@@ -99,13 +99,13 @@ class Gated(Cell):
         rows = _rows(self.recurrent_gates, first, last, self.hidden_size) if first else None
         return Product(value, "weight_hh", "bias_hh" if self.bias and "bias_hh" in self.biases else None, rows)
 
-    def set_gate_bias(self, params: Mapping[str, Tensor], gate: str, value: float) -> None:
-        """Fill a gate's bias: ``value`` in bias_ih, 0 in bias_hh if there is one."""
-        rows = slice(*self.rows(gate))
+    def set_gate_bias(self, params: Mapping[str, Tensor], gate: str, value: float | Tensor) -> None:
+        """Fill a gate's bias: ``value``, one or (H), in bias_ih, 0 in bias_hh if there is one."""
         with torch.no_grad():
-            nn.init.constant_(params["bias_ih"][rows], value)
+            bias = params["bias_ih"][slice(*_rows(self._biased, gate, None, self.hidden_size))]
+            bias.copy_(torch.as_tensor(value, dtype=bias.dtype, device=bias.device))
             if "bias_hh" in params:
-                nn.init.zeros_(params["bias_hh"][rows])
+                nn.init.zeros_(params["bias_hh"][slice(*_rows(self.recurrent_gates, gate, None, self.hidden_size))])
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def _gates_then_reset(gates_BG: Tensor, h_BH: Tensor) -> tuple[Tensor, Tensor]:
 
 def _gates_then_mix(gates_BG: Tensor, h_BH: Tensor, x_BH: Tensor) -> tuple[Tensor, Tensor]:
     r, z = _gates(gates_BG)
-    return torch.lerp(x_BH, h_BH, r), z
+    return keep(r, h_BH, x_BH), z
 
 
 @dataclass(frozen=True)

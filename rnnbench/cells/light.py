@@ -37,6 +37,7 @@ class RAN(OneStage):
     output_map: Literal["tanh", "identity"] = "tanh"
 
     gates = ("i", "f", "c")
+    memory_gates = MappingProxyType({"f": 1, "i": -1})
     recurrent = ("i", "f")
     unbiased = ("c",)
     states = ("h", "c")

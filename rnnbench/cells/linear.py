@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import torch
@@ -114,6 +115,7 @@ class SRU(Gated):
 
     recurrent = ()
     unbiased = ("w", "s")
+    memory_gates = MappingProxyType({"f": 1})
     states = ("c",)
 
     @property
@@ -175,6 +177,7 @@ class QRNN(Gated):
     version = 2  # 2: zoneout leaves p alone
     bookkeeping = ("p",)
     recurrent = ()
+    memory_gates = MappingProxyType({"f": 1, "i": -1})
 
     @property
     def gates(self) -> tuple[str, ...]:

@@ -101,6 +101,7 @@ class JANET(OneStage):
     t_max: int | None = None
 
     gates = ("f", "g")
+    memory_gates = MappingProxyType({"f": 1})
     examples = ({"t_max": 20, "beta": 0.5},)
 
     def __post_init__(self) -> None:
@@ -139,6 +140,7 @@ class MultiplicativeLSTM(Gated):
     """
 
     gates = ("m", "i", "f", "g", "o")
+    memory_gates = MappingProxyType({"f": 1, "i": -1})
     recurrent = ("m",)
     unbiased = ("m",)
     states = ("h", "c")
@@ -175,6 +177,7 @@ class MogrifierLSTM(Gated):
     rounds: int = 5
 
     gates = ("i", "f", "g", "o")
+    memory_gates = MappingProxyType({"f": 1, "i": -1})
     states = ("h", "c")
     examples = ({"rounds": 1}, {"rounds": 2})
 

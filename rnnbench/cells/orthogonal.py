@@ -25,6 +25,7 @@ _NOTHING_DECAYS = {"float32": "the recurrence keeps the length of every vector, 
 class _Orthogonal(Skewed):
     """``h' = modReLU(Q h + W_ih x)`` with Q a function of an antisymmetric matrix; threshold (H) if ``bias``."""
 
+    version = 2  # 2: modReLU(0) is 0
     exceptions = _NOTHING_DECAYS
     biases = ()
     reads = ()
@@ -39,9 +40,10 @@ class _Orthogonal(Skewed):
     def step(self, sum_BH: Tensor, *threshold_H: Tensor) -> tuple[Tensor]:
         if not threshold_H:
             return (sum_BH,)
-        # sign(a) * relu(|a| + b), whose derivative is right on both sides
+        # sign(a) * relu(|a| + b), whose derivative is right on both sides; 0 * a is 0 at 0 and keeps a NaN
         (b,) = threshold_H
-        return (torch.where(sum_BH >= 0, torch.relu(b + sum_BH), -torch.relu(b - sum_BH)),)
+        below = torch.where(sum_BH < 0, -torch.relu(b - sum_BH), 0 * sum_BH)
+        return (torch.where(sum_BH > 0, torch.relu(b + sum_BH), below),)
 
     def reset_parameters(self, params: Mapping[str, Tensor]) -> None:
         """As ``Cell``; the threshold within ±0.01, as the authors' code, and A as rotations in planes by ``angle``."""

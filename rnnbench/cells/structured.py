@@ -155,7 +155,7 @@ class ClockworkRNN(OneStage):
 
     @property
     def state(self) -> dict[str, int]:
-        """``h`` (H) and ``t`` (1), the steps taken."""
+        """``h`` (H) and ``t`` (1), the steps taken, from 0 again when all modules have come round."""
         return {"h": self.hidden_size, "t": 1}
 
     @property
@@ -178,7 +178,8 @@ class ClockworkRNN(OneStage):
 
     def step(self, sum_BH: Tensor, h_BH: Tensor, t_B1: Tensor, period_H: Tensor) -> tuple[Tensor, Tensor]:
         active_BH = torch.remainder(t_B1, period_H) < 1
-        return torch.where(active_BH, torch.tanh(sum_BH), h_BH), t_B1 + 1
+        # A narrow type cannot count far: in bfloat16 256 + 1 is 256
+        return torch.where(active_BH, torch.tanh(sum_BH), h_BH), torch.remainder(t_B1 + 1, math.lcm(*self.periods))
 
 
 def _with_feedback(sum_BG: Tensor, h_BH: Tensor, z_BH: Tensor) -> tuple[Tensor]:

@@ -6,6 +6,7 @@ Shape suffixes: B rows of the batch, I input size, H hidden size, G rows of a we
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -26,6 +27,7 @@ class TRNN(OneStage):
     """
 
     gates = ("z", "f")
+    memory_gates = MappingProxyType({"f": 1})
     recurrent = ()
     unbiased = ("z",)
     reads = ()
@@ -44,6 +46,7 @@ class TypedWithMemory(Gated):
     version = 2  # 2: zoneout leaves p alone
     bookkeeping = ("p",)
     gates = ("z", "f", "o")
+    memory_gates = MappingProxyType({"f": 1})
 
     @property
     def state(self) -> dict[str, int]:

@@ -260,6 +260,16 @@ def check_float32(example: Example) -> None:
     assert error <= allowed, f"{example}: float32 error {error:.1e}, allowed {allowed:.1e}"
 
 
+def check_autocast(example: Example) -> None:
+    """Mixed precision, in which products are bfloat16 and states float32, runs forward and backward."""
+    layer = example.layer(torch.float32)
+    x_BTI = example.inputs(2, 3, dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        out, _ = layer(x_BTI)
+    for g in torch.autograd.grad(out.float().square().sum(), list(layer.parameters()), materialize_grads=True):
+        assert g.isfinite().all(), f"{example}: a gradient is not finite under autocast"
+
+
 def check_engines(example: Example) -> None:
     """Every engine that can run the cell equals the plain loop: outputs, final states and all gradients.
 
@@ -302,6 +312,7 @@ CHECKS: tuple[Callable[[Example], None], ...] = (
     check_rows,
     check_vmap,
     check_float32,
+    check_autocast,
     check_engines,
 )
 

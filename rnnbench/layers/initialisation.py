@@ -7,16 +7,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from rnnbench.cells import Cell
+from rnnbench.cells import RNN, Cell
 from rnnbench.cells.gated import Gated
 
 Init = Literal["torch", "jozefowicz", "irnn", "keras", "orthogonal", "chrono"]
 Params = Mapping[str, Tensor]
+
+_BIASES = ("forget_bias", "t_max")
+_ALL = (*_BIASES, "transform_bias", "gate_bias", "input_bias", "output_bias", "init_range", "scale")
+#: Options of cells that say how parameters start, which an init of this name would overwrite.
+_OVERWRITES = {
+    **dict.fromkeys(("torch", "irnn", "keras"), _ALL),
+    **dict.fromkeys(("jozefowicz", "chrono"), _BIASES),
+    "orthogonal": ("scale",),
+}
 
 
 @torch.no_grad()
@@ -57,6 +67,10 @@ def initialise(init: Init | None, cell: Cell, params: Params, t_max: int | None 
         "orthogonal": _orthogonal,
         "chrono": lambda cell, params: _chrono(cell, params, t_max or 0),
     }
+    for option in fields(cell):
+        own = getattr(cell, option.name)
+        if option.name in _OVERWRITES[str(init)] and own != option.default:
+            raise ValueError(f"{option.name}={own}: init={init!r} sets this too: leave one of them out")
     starts[str(init)](cell, params)
 
 
@@ -66,12 +80,12 @@ def _torch(cell: Cell, params: Params) -> None:
 
 def _jozefowicz(cell: Cell, params: Params) -> None:
     if not _open_forget_gate(cell, params):
-        raise ValueError(f"init='jozefowicz': {_name(cell)} has no forget gate with a bias")
+        raise ValueError(f"init='jozefowicz': {_name(cell)} has no forget gate that is a sigmoid with a bias")
 
 
 def _irnn(cell: Cell, params: Params) -> None:
     weight_hh = _recurrent("irnn", cell, params)
-    if weight_hh.shape[0] != weight_hh.shape[1] or not set(params) <= _STANDARD:
+    if not isinstance(cell, RNN) or not set(params) <= _STANDARD:
         raise ValueError(f"init='irnn': starts simple recurrent networks, {_name(cell)} is none")
     for parameter in params.values():
         nn.init.zeros_(parameter)
@@ -105,11 +119,12 @@ def _chrono(cell: Cell, params: Params, t_max: int) -> None:
         raise ValueError(f"t_max={t_max}: must be at least 3")
     gates = _memory_gates(cell, params)
     if not gates:
-        raise ValueError(f"init='chrono': {_name(cell)} has no gate of memory with a bias")
+        raise ValueError(f"init='chrono': {_name(cell)} has no gate of memory that is a sigmoid with a bias")
+    assert isinstance(cell, Gated)
     first = params["bias_ih"]
     log_u_H = torch.empty(cell.hidden_size, dtype=first.dtype, device=first.device).uniform_(1, t_max - 1).log_()
     for gate, sign in gates.items():
-        _fill_bias(cell, params, gate, sign * log_u_H)
+        cell.set_gate_bias(params, gate, sign * log_u_H)
 
 
 _STANDARD = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"}
@@ -141,15 +156,6 @@ def _open_forget_gate(cell: Cell, params: Params) -> bool:
     """Start the bias of the forget gate at 1; whether there is one."""
     found = "f" in _memory_gates(cell, params)
     if found:
-        _fill_bias(cell, params, "f", torch.ones(cell.hidden_size))
+        assert isinstance(cell, Gated)
+        cell.set_gate_bias(params, "f", 1.0)
     return found
-
-
-def _fill_bias(cell: Cell, params: Params, gate: str, value_H: Tensor) -> None:
-    assert isinstance(cell, Gated)
-    if (own := getattr(cell, "forget_bias", None)) is not None:
-        raise ValueError(f"forget_bias={own}: init sets this bias too: leave one of them out")
-    rows = slice(*cell.rows(gate))
-    params["bias_ih"][rows] = value_H.to(params["bias_ih"])
-    if "bias_hh" in params:
-        nn.init.zeros_(params["bias_hh"][rows])

@@ -114,7 +114,7 @@ def slstm(cell, p, x, state):
     i, f = np.exp(i), forget(cell, f)
     c = f * state["c"] * np.exp(state["m"]) + i * np.tanh(z)
     n = f * state["n"] * np.exp(state["m"]) + i
-    m = np.log(np.maximum(f * np.exp(state["m"]), i))
+    m = np.log(np.where(state["n"] == 0, i, np.maximum(f * np.exp(state["m"]), i)))  # an empty memory has no scale
     return {"h": sigmoid(o) * c / n, "c": c / np.exp(m), "n": n / np.exp(m), "m": m}
 
 

@@ -45,7 +45,7 @@ def clockwork(cell, p, x, state):
             new[units] = np.tanh(p["weight_ih"][units] @ x + bias + p[f"weight_hh_{i}"] @ h[first:])
         first += size
     assert first == cell.hidden_size
-    return {"h": new, "t": t + 1}
+    return {"h": new, "t": (t + 1) % np.lcm.reduce(cell.periods)}
 
 
 def taugru(cell, p, x, state):

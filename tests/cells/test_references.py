@@ -18,8 +18,18 @@ def test_every_cell_has_a_reference():
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_equals_the_reference(example):
+    compare(example, example.inputs(len(LENGTHS), max(LENGTHS)), example.states(len(LENGTHS)))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_equals_the_reference_where_all_is_zero(example):
+    """Random numbers never meet the points at which a sign or a maximum has a value of its own."""
+    x_BTI = torch.zeros(len(LENGTHS), max(LENGTHS), example.input_size, dtype=torch.float64)
+    compare(example, x_BTI, tuple(torch.zeros_like(s) for s in example.states(len(LENGTHS))))
+
+
+def compare(example, x_BTI, states):
     layer, cell = example.layer(), example.build()
-    x_BTI, states = example.inputs(len(LENGTHS), max(LENGTHS)), example.states(len(LENGTHS))
     out_BTO, final = layer(x_BTI, states if len(states) > 1 else states[0], lengths=torch.tensor(LENGTHS))
     final = final if isinstance(final, tuple) else (final,)
     params = {name.removesuffix("_l0"): p.detach().numpy() for name, p in layer.named_parameters()}

@@ -115,6 +115,11 @@ class SameForEverySeed(Broken):
             parameter.data.fill_(0.1)
 
 
+class MixesTypes(Broken):
+    def pointwise(self, total, h):
+        return (torch.lerp(torch.tanh(total), h, torch.sigmoid(total)),)
+
+
 class Remembers(Broken):
     """Carries something from call to call outside its state."""
 
@@ -132,6 +137,7 @@ class Remembers(Broken):
         (Detaches, contract.check_gradients, "Jacobian"),
         (Rounds, contract.check_gradients, "Jacobian"),
         (Coarse, contract.check_float32, "float32 error"),
+        (MixesTypes, contract.check_autocast, "dtype"),
         (Remembers, contract.check_chunks, "chunks"),
         (Remembers, contract.check_reverse, "backward"),
         (IgnoresParameter, contract.check_description, r"no stage uses \['bias_hh'\]"),

@@ -7,7 +7,31 @@ from functools import partial
 import pytest
 import torch
 
-from rnnbench.cells import GRU, IRNN, JANET, LSTM, LSTMCIFG, MGU, RNN, LayerNormLSTM, LipschitzRNN, MinGRU, PeepholeLSTM
+from rnnbench.cells import (
+    GRU,
+    IRNN,
+    JANET,
+    LSTM,
+    LSTMCIFG,
+    MGU,
+    QRNN,
+    RAN,
+    RHN,
+    RNN,
+    SRU,
+    TGRU,
+    TLSTM,
+    TRNN,
+    WMCLSTM,
+    LayerNormLSTM,
+    LightRU,
+    LipschitzRNN,
+    MinGRU,
+    MogrifierLSTM,
+    MultiplicativeLSTM,
+    OriginalLSTM,
+    PeepholeLSTM,
+)
 from rnnbench.layers import Recurrent
 
 I, H = 30, 40
@@ -54,6 +78,20 @@ def test_jozefowicz_opens_the_forget_gate():
     for name, value in (("bias_ih", 1), ("bias_hh", 0)):
         assert (blocks(params, name)["f"] == value).all()
         assert all(torch.equal(blocks(params, name)[g], blocks(own, name)[g]) for g in "igo")
+
+
+@pytest.mark.parametrize(
+    ("cell", "row"),
+    [
+        *((cell, 1) for cell in (LSTM, MogrifierLSTM, WMCLSTM, RAN, QRNN, TGRU, TLSTM)),
+        (MultiplicativeLSTM, 1),  # rows i f g o: m has no bias
+        *((cell, 0) for cell in (JANET, SRU, TRNN)),  # in the last two the candidate has none
+    ],
+)
+def test_the_forget_gate_of_any_cell_is_found(cell, row):
+    own, params = start(cell)["bias_ih"].split(H), start(cell, "jozefowicz")["bias_ih"].split(H)
+    assert [i for i, (one, other) in enumerate(zip(own, params)) if not torch.equal(one, other)] == [row]
+    assert (params[row] == 1).all()
 
 
 def test_irnn_is_the_cell_of_that_name():
@@ -135,8 +173,8 @@ def test_on_the_meta_device():
             {"init": "xavier"},
             "init='xavier': must be one of 'torch', 'jozefowicz', 'irnn', 'keras', 'orthogonal', ",
         ),
-        (GRU, {"init": "jozefowicz"}, "init='jozefowicz': GRU has no forget gate with a bias"),
-        (LSTM, {"init": "jozefowicz", "bias": False}, "init='jozefowicz': LSTM has no forget gate with a bias"),
+        (GRU, {"init": "jozefowicz"}, "init='jozefowicz': GRU has no forget gate that is a sigmoid with a bias"),
+        (LSTM, {"init": "jozefowicz", "bias": False}, "init='jozefowicz': LSTM has no forget gate that is"),
         (LSTM, {"init": "irnn"}, "init='irnn': starts simple recurrent networks, LSTM is none"),
         (MinGRU, {"init": "keras"}, "init='keras': MinGRU has no weight_hh"),
         (PeepholeLSTM, {"init": "keras"}, "init='keras': says nothing about weight_cf, weight_ci, weight_co of "),
@@ -156,13 +194,19 @@ def test_on_the_meta_device():
         (
             LayerNormLSTM,
             {"init": "chrono", "t_max": 9},
-            "init='chrono': LayerNormLSTM has no gate of memory with a bias",
+            "init='chrono': LayerNormLSTM has no gate of memory that is a sigmoid with a bias",
         ),
         (
             partial(LSTM, forget_bias=1.0),
             {"init": "keras"},
-            "forget_bias=1.0: init sets this bias too: leave one of them",
+            "forget_bias=1.0: init='keras' sets this too: leave one of them out",
         ),
+        (partial(LSTM, forget_bias=1.0), {"init": "torch"}, "forget_bias=1.0: init='torch' sets this too"),
+        (partial(RHN, transform_bias=-2.0), {"init": "keras"}, "transform_bias=-2.0: init='keras' sets this too"),
+        (partial(JANET, t_max=20), {"init": "chrono", "t_max": 9}, "t_max=20: init='chrono' sets this too"),
+        (partial(OriginalLSTM, input_bias=(-1, -3)), {"init": "keras"}, "input_bias=(-1, -3): init='keras' sets this"),
+        (partial(IRNN, scale=0.01), {"init": "irnn"}, "scale=0.01: init='irnn' sets this too"),
+        (LightRU, {"init": "irnn"}, "init='irnn': starts simple recurrent networks, LightRU is none"),
     ],
 )
 def test_refused_in_one_line(cell, options, message):

@@ -11,9 +11,17 @@ I, H = 4, 5
 
 def test_zoneout_leaves_counters_and_scales_alone():
     clock = Recurrent(ClockworkRNN, I, H, zoneout=0.5)
-    assert clock(torch.randn(10, 2, I))[1][1].tolist() == [[[10.0]] * 2]
+    assert clock(torch.randn(6, 2, I))[1][1].tolist() == [[[6.0]] * 2]
     assert clock.zoneout == {"h": 0.5}
     assert Recurrent(SLSTM, I, H, zoneout=0.1).zoneout == {"h": 0.1}
+
+
+def test_a_counter_does_not_stop_where_a_narrow_type_does():
+    """bfloat16 knows no 257; the last of four modules moves every eighth step."""
+    layer = Recurrent(ClockworkRNN, 1, 4, dtype=torch.bfloat16)
+    out_TH = layer(torch.randn(300, 1, 1, dtype=torch.bfloat16))[0][:, 0]
+    moved = [t for t in range(290, 300) if out_TH[t, 3] != out_TH[t - 1, 3]]
+    assert moved == [296]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.int64])
