@@ -34,11 +34,20 @@ def settings(run: Run) -> dict[str, Any]:
 def _told(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """The settings of each run, with all keys in which some run differs from the default.
 
-    What is null is no hyperparameter; ``science`` says of what a record does not name that it is the default.
+    What is null is no hyperparameter; ``science`` says of what a record does not name that it is the default. A job
+    without a record says so only where records of its model and dataset differ: else it is as they are.
     """
     own = [_chosen(run) for run in runs]
     keys = {key for values in own for key in values}
-    told = [dict.fromkeys(keys, DEFAULT) | values | settings(run) for run, values in zip(runs, own)]
+    recorded: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for run, values in zip(runs, own):
+        if run.record:
+            recorded.setdefault((run.job.model, run.job.dataset), []).append(dict.fromkeys(keys, DEFAULT) | values)
+    told = []
+    for run, values in zip(runs, own):
+        alike = recorded.get((run.job.model, run.job.dataset), [])
+        open_keys = keys if run.record else {key for key in keys if len({str(one[key]) for one in alike}) > 1}
+        told.append(dict.fromkeys(open_keys, DEFAULT) | values | settings(run))
     return [{key: _one_number(value) for key, value in values.items()} for values in told]
 
 

@@ -70,6 +70,18 @@ def test_null_and_a_value_are_not_averaged(make, group, chosen, key):
 def test_an_unfinished_run_belongs_to_the_finished_ones(make):
     runs = [make.run(seed=0), make.run(seed=1, status="pending"), make.run(seed=2, status="failed")]
     assert len(arrange(runs, "model", "dataset").cells["lstm", "adding"]) == 3
+    science = {"dataset": {"_target_": "rnnbench.data.Adding"}, "trainer": {"max_epochs": 3}}
+    digits = {"dataset": {"_target_": "rnnbench.data.Digits"}, "trainer": {"max_epochs": 3}}
+    runs = [
+        make.run(dataset=name, seed=seed, science=kind)
+        for name, kind in (("a", science), ("b", digits))
+        for seed in (0, 1)
+    ]
+    runs += [
+        make.run(dataset="b", seed=2, status="failed"),
+        make.run(model="gru", dataset="a", seed=0, status="pending"),
+    ]
+    assert arrange(runs, "model", "dataset").rows.labels == ("lstm", "gru")
 
 
 def test_any_field_and_several_make_an_axis(make):
