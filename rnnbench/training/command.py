@@ -103,17 +103,21 @@ def single(composer: Composer, overrides: Sequence[str]) -> int:
     plan = make_plan(cfg, overrides)
     if cfg.dry_run:
         return list_jobs([plan])
+    from rnnbench.data.module import load_early
     from rnnbench.records.store import RunDirectory
     from rnnbench.records.sweep import tensorboard
     from rnnbench.training.callbacks import Interrupted, StopFlag
     from rnnbench.training.run import run
     from rnnbench.training.sweep import name_columns
 
+    splits = None
+    if RunDirectory(plan.path).result() is None:  # first of all: a mistake in the data leaves nothing behind
+        splits = load_early(plan.dataset, plan.job.seed)
     name_columns(plan.path.parent, [plan], extend=True)
     bar = {"auto": sys.stderr.isatty(), "bar": True}.get(plan.config["logger"]["progress"], False)
     try:
         with StopFlag().listening() as stop:
-            status, record = run(plan, stop, progress_bar=bar)
+            status, record = run(plan, stop, bar, splits)
     except (Interrupted, KeyboardInterrupt):
         print(f"interrupted; the state is saved: the same command goes on from there\n{plan.path}")
         return INTERRUPTED
@@ -147,7 +151,7 @@ def _in_a_line(values: Mapping[str, float | None]) -> str:
 
 def sweep(composer: Composer, overrides: Sequence[str], command: Sequence[str]) -> Outcome:
     """All jobs of a sweep."""
-    from rnnbench.training.sweep import pin_threads, plan_all
+    from rnnbench.training.sweep import check_data, pin_threads, plan_all
 
     pin_threads()
     master, jobs = composer.sweep(overrides)
@@ -156,6 +160,7 @@ def sweep(composer: Composer, overrides: Sequence[str], command: Sequence[str]) 
     plans = plan_all(composer, master, jobs)
     if master.dry_run:
         return Outcome(list_jobs(plans))
+    check_data(plans)
     return run_jobs(composer, master, jobs, plans, command)
 
 

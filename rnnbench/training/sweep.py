@@ -6,9 +6,11 @@ matter, because a job raises none: its status lies in its directory.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from rnnbench.data.module import load_early
 from rnnbench.errors import UserError
 from rnnbench.records.events import write_experiment
 from rnnbench.records.record import Job
@@ -93,6 +96,26 @@ def plan_all(composer: Composer, master: DictConfig, jobs: Sequence[Sequence[str
             [f"{line}  [{len(who)} of {len(jobs)} jobs, first: {' '.join(who[0])}]" for line, who in found.items()]
         )
     return plans
+
+
+def check_data(plans: Sequence[Plan]) -> None:
+    """Read the files of every data set of jobs without a result once: a mistake in them would fail each of its jobs.
+
+    Raises:
+        Problems: every mistake, each once.
+    """
+    seen, found = set(), {}
+    for plan in plans:
+        key = json.dumps(plan.config["dataset"], sort_keys=True)
+        if key in seen or not plan.dataset.fingerprint() or RunDirectory(plan.path).result() is not None:
+            continue
+        seen.add(key)
+        try:
+            load_early(copy(plan.dataset), plan.job.seed)  # what the copy keeps of them goes with it
+        except UserError as error:
+            found[str(error)] = None
+    if found:
+        raise Problems(list(found))
 
 
 def open_sweep(plans: Sequence[Plan], command: Sequence[str]) -> Sweep:

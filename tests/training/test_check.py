@@ -140,6 +140,27 @@ def test_all_mistakes_of_all_jobs_before_the_first_starts(command, runs, capsys)
     assert not (runs.folder / "runs").exists()
 
 
+def test_a_mistake_in_the_data_leaves_nothing_behind(command, runs, tmp_path, capsys):
+    (tmp_path / "a b.csv").write_text("time,price\n" + "".join(f"{i},{i % 24}\n" for i in range(200)))
+    (tmp_path / "short.csv").write_text("time,price\n1,2\n")
+    told = {
+        "targets=[prise]": "no column 'prise'; did you mean price?",
+        "time_column=tiem": "tiem",
+        "window=900": "900",
+    }
+    for option, said in told.items():
+        words = ("dataset=csv", f"dataset.path='{tmp_path}/a b.csv'", f"dataset.{option}")
+        assert command(*words, "trainer.max_epochs=1") == 2
+        assert said in capsys.readouterr().err
+        assert command("-m", *words, "model=gru,lstm", "seed=0,1") == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert said in line
+    assert command("-m", "dataset=csv", f"dataset.path='{tmp_path}/a b.csv',{tmp_path}/short.csv") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "short.csv" in line
+    assert not (runs.folder / "runs").exists()
+
+
 @pytest.mark.parametrize("words", ["seed=range(0,3)", "model=glob(gru_ch*)", "model=choice(gru,lstm,rnn)"])
 def test_sweeps_in_hydras_grammar(words, command, runs, capsys):
     assert command("-m", "dataset=toy", words, "dry_run=true") == 0
