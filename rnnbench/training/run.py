@@ -72,12 +72,10 @@ def run(
         return record["status"], record
 
 
-def _train(
-    plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: bool, splits: Splits | None
-) -> dict[str, Any]:
+def _train(plan: Plan, directory: RunDirectory, stop: StopFlag, bar: bool, splits: Splits | None) -> dict[str, Any]:
     memory = PeakMemory()
     attempts = open_run(plan, directory)
-    parts = assemble(plan, directory, stop, progress_bar, splits)
+    parts = assemble(plan, directory, stop, bar, splits)
     diverged = False
     try:
         with followers(parts.trainer, directory.path):
