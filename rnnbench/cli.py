@@ -147,7 +147,8 @@ def _compare(args: argparse.Namespace) -> int:
     folders = _folders(args)
     runs = _runs(args)
     # Not inside a sweep: TensorBoard would show these curves among its runs.
-    made = compare(runs, args.out or runs_dir() / "compare" / folders[0].resolve().name, args.rows, args.cols)
+    out = args.out or runs_dir() / "compare" / folders[0].resolve().name
+    made = compare(runs, out if out.name else out.resolve(), args.rows, args.cols, args.metric)
     picture = plot(runs, made.path.with_name(made.path.name + ".png"), args.metric, args.rows, args.cols)
     for note in made.notes:
         print(note)

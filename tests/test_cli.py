@@ -132,6 +132,15 @@ def test_a_table_goes_into_a_file(runs, tmp_path, capsys):
     assert (tmp_path / "table.md").read_text().startswith("| model |")
 
 
+def test_compare_into_the_folder_one_is_in(runs, tmp_path, monkeypatch, capsys):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for _ in range(2):
+        assert call(capsys, "compare", str(runs), "--out", ".")[0] == 0
+        assert (here / "compare.json").exists()
+
+
 def test_compare_writes_curves_and_a_picture(runs, capsys):
     code, out, _ = call(capsys, "compare")
     assert code == 0

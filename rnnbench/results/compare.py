@@ -43,7 +43,11 @@ class Comparison:
 
 
 def compare(
-    runs: Sequence[Run], out_dir: str | os.PathLike[str], rows: str = "model", cols: str = "dataset"
+    runs: Sequence[Run],
+    out_dir: str | os.PathLike[str],
+    rows: str = "model",
+    cols: str = "dataset",
+    metric: str | None = None,
 ) -> Comparison:
     """Write the mean over seeds of every series, and the 95 % t interval around it, for TensorBoard.
 
@@ -55,11 +59,14 @@ def compare(
         out_dir: what an earlier comparison wrote there is replaced.
         rows: any field of a run; a line for each value.
         cols: another; a category of charts for each value.
+        metric: one that must be there, because it is to be drawn.
 
     Raises:
-        UserError: no finished runs, or a folder that holds something else.
+        UserError: no finished runs, a folder that holds something else, or no such metric; nothing is written.
     """
     curves = average(runs, rows, cols)
+    for panel in dict.fromkeys(one.panel for one in curves) if metric else ():
+        _series([one for one in curves if one.panel == panel], metric or "")
     out = Path(out_dir)
     _clear(out)
     write_json(out / WRITTEN, {"runs": [one.label for one in curves]})
@@ -141,10 +148,7 @@ def draw_curves(
 
     On a logarithmic axis they are the mean and the interval of the logarithms.
     """
-    known = {name for one in panel for name in one.by_metric}
-    metric = metric if metric in known else f"valid/{metric}"
-    if metric not in known:
-        raise UserError(f"metric={metric}: no run of {panel[0].panel} has this series; {nearest(metric, known)}")
+    metric = _series(panel, metric)
     drawn = {one.label: one for one in panel if metric in one.by_metric}
     curves = {label: one.by_metric[metric] for label, one in drawn.items()}
     baseline = _baseline(panel, metric)
@@ -154,7 +158,7 @@ def draw_curves(
     lines = [] if baseline is None or far is not None else [baseline]
     positive = all(value > 0 for curve in curves.values() for at in curve.seeds for value in at)
     if log is None:
-        log = positive and max(values + lines) / min(values + lines) > 10**1.5
+        log = positive and min(values + lines) > 0 and max(values + lines) / min(values + lines) > 10**1.5
     if log and positive:
         curves = {label: curve.on_log_scale() for label, curve in curves.items()}
     for label, curve in curves.items():
@@ -180,6 +184,15 @@ def draw_curves(
         log_ticks(axis)
     axis.set_ylabel(metric)
     axis.grid(alpha=0.25)
+
+
+def _series(panel: list[Curves], metric: str) -> str:
+    """The full name of ``metric``, a series or a metric on validation. Raises ``UserError``: no run has it."""
+    known = {name for one in panel for name in one.by_metric}
+    full = metric if metric in known else f"valid/{metric}"
+    if full not in known:
+        raise UserError(f"metric={full}: no run of {panel[0].panel} has this series; {nearest(full, known)}")
+    return full
 
 
 def _limits(curves: Sequence[Curve], lines: list[float], rises: bool) -> tuple[float, float]:
@@ -224,7 +237,7 @@ def primary(panel: list[Curves]) -> str:
 def _baseline(panel: list[Curves], metric: str) -> float | None:
     split, _, name = metric.partition("/")
     records = [run.record for one in panel for run in one.runs if run.record]
-    values = [r["baseline"][name] for r in records if name in (r["baseline"] or {})]
+    values = [value for r in records if (value := (r["baseline"] or {}).get(name)) is not None]
     return sum(values) / len(values) if values and split != "train" else None
 
 
@@ -252,4 +265,5 @@ def _clear(out: Path) -> None:
         return
     if not (out / WRITTEN).exists():
         raise UserError(f"{out} is not empty and holds no comparison: name another folder for it")
-    shutil.rmtree(out)
+    for child in out.iterdir():  # not the folder, which may be the one that the user is in
+        shutil.rmtree(child) if child.is_dir() else child.unlink()

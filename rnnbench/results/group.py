@@ -18,6 +18,7 @@ DEFAULT = "default"  # label of runs for which a key is as it is by default
 CHOSEN = {"model", "dataset", "task", "optimizer", "scheduler", "trainer", "debug", "success", "init_from", "files"}
 # The parts of a cross-validation: of the test rows behind a rolling origin, or of all sequences.
 PARTS = {"dataset.origin": "origins", "dataset.fold": "folds"}
+BATCHES = ("dataset.batch_size", "dataset.eval_batch_size")
 
 
 def settings(run: Run) -> dict[str, Any]:
@@ -62,24 +63,26 @@ def draw(run: Run) -> tuple[int, ...]:
     return run.job.seed, *(run.job.hparams.get(part) or 0 for part in PARTS)
 
 
-def data_key(runs: Sequence[Run]) -> Hashable:
+def data_key(runs: Sequence[Run], order: bool = True) -> Hashable:
     """Equal for two lists of runs on the same data and parts of them, in the same order under the same seed.
 
-    Those that have a record say which files they read.
+    Those that have a record say which files they read. Without ``order`` batches may be of another size.
     """
     first = next((run for run in runs if run.record), runs[0])
-    return _data_of(first), frozenset(draw(run)[1:] for run in runs)
+    return _data_of(first, () if order else BATCHES), frozenset(draw(run)[1:] for run in runs)
 
 
-def _data_of(run: Run) -> Hashable:
+def _data_of(run: Run, left_out: Collection[str]) -> Hashable:
     science = (run.record or {}).get("science", {})
     if {"dataset", "data", "versions"} <= science.keys():  # what differs from defaults: an older record has fewer keys
         version = science["versions"].get(science["dataset"].get("_target_"))
-        dataset = {key: value for key, value in science["dataset"].items() if f"dataset.{key}" not in PARTS}
+        dataset = {
+            key: value for key, value in science["dataset"].items() if f"dataset.{key}" not in (*PARTS, *left_out)
+        }
         files = [science["data"], *filter(None, [science.get("files")])]
         return json.dumps([run.job.dataset, dataset, *files, version], sort_keys=True)
     values = settings(run)
-    return tuple(sorted((key, str(value)) for key, value in values.items() if _is_data(key)))
+    return tuple(sorted((key, str(value)) for key, value in values.items() if _is_data(key) and key not in left_out))
 
 
 def _is_data(key: str) -> bool:

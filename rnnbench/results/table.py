@@ -186,7 +186,7 @@ def _mark(grid: Grid, cells: Mapping[tuple[str, str], Cell], split: str) -> dict
     compared: dict[Any, list[tuple[str, str]]] = {}
     for (row, col), members in grid.cells.items():
         line = grid.base[row] if grid.rows.name == "dataset" else col
-        compared.setdefault((line, data_key(members), cells[row, col].metric), []).append((row, col))
+        compared.setdefault((line, data_key(members, order=False), cells[row, col].metric), []).append((row, col))
     marked = dict(cells)
     for places in compared.values():
         samples = [_sample(cells[place], grid.cells[place], split) for place in places]
@@ -251,7 +251,7 @@ def _with_methods(grid: Grid, cells: dict[tuple[str, str], Cell]) -> tuple[Grid,
     found: dict[tuple[str, str, Any], Cell] = {}
     for (row, col), members in grid.cells.items():
         for method in methods(cells[row, col].metric, members):
-            found.setdefault((str(method.method), row if across else col, data_key(members)), method)
+            found.setdefault((str(method.method), row if across else col, data_key(members, order=False)), method)
     if not found:
         return grid, cells
     # Several data sets in one line: one for each, by name.
@@ -285,7 +285,7 @@ def methods(metric: str | None, members: Sequence[Run]) -> list[Cell]:
 
 def _data_names(grid: Grid) -> dict[Any, str]:
     """A name for each data: the data set's, numbered where settings make several of it."""
-    names = {data_key(members): members[0].job.dataset for members in grid.cells.values()}
+    names = {data_key(members, order=False): members[0].job.dataset for members in grid.cells.values()}
     times = Counter(names.values())
     seen: Counter[str] = Counter()
     for data, name in names.items():

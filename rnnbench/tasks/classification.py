@@ -98,9 +98,9 @@ class Classification(Task):
             return (outputs[..., 0].sigmoid() - targets.to(outputs)).abs()
         return (outputs.softmax(-1) - F.one_hot(targets, outputs.shape[-1])).abs().amax(-1)
 
-    def constant(self, targets_N: Tensor) -> Tensor:
+    def constant(self, targets_N: Tensor, size: int) -> Tensor:
         """Logits of the class frequencies (with one count added to each, so that none is impossible)."""
-        counts = torch.bincount(targets_N.flatten()).double()
+        counts = torch.bincount(targets_N.flatten(), minlength=size).double()
         if self.loss == "sigmoid":
             counts = F.pad(counts, (0, 2 - len(counts)))
             return (counts[1:] + 1).log() - (counts[:1] + 1).log()

@@ -274,7 +274,7 @@ class Forecasting(Task):
         for name, metric in metrics.items():
             metric.update(*fed[str(name)])
 
-    def constant(self, targets_N: Tensor) -> Tensor:
+    def constant(self, targets_N: Tensor, size: int) -> Tensor:
         """The mean; each quantile; mean and deviation."""
         targets = targets_N.double()
         if self.output == "quantiles":

@@ -55,9 +55,9 @@ class LanguageModelling(Task):
         rows = super().predictions(outputs, batch, per_step)
         return [self.losses(row, targets_T[: len(row)]) for row, targets_T in zip(rows, batch.targets)]
 
-    def constant(self, targets_N: Tensor) -> Tensor:
+    def constant(self, targets_N: Tensor, size: int) -> Tensor:
         """Logits of the unigram model: the frequencies of tokens (with one count added to each)."""
-        return (torch.bincount(targets_N).double() + 1).log()
+        return (torch.bincount(targets_N, minlength=size).double() + 1).log()
 
 
 class Perplexity(MeanMetric):

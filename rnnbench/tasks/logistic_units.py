@@ -77,14 +77,14 @@ class LogisticUnits(Task):
         """Largest absolute error of the units."""
         return (outputs.sigmoid() - self.wanted(outputs, targets)).abs().amax(-1)
 
-    def constant(self, targets_N: Tensor) -> Tensor:
+    def constant(self, targets_N: Tensor, size: int) -> Tensor:
         """What gives the mean of the targets."""
-        return torch.logit(self._mean(targets_N).clamp(1e-12, 1 - 1e-12))
+        return torch.logit(self._mean(targets_N, size).clamp(1e-12, 1 - 1e-12))
 
-    def _mean(self, targets_N: Tensor) -> Tensor:
+    def _mean(self, targets_N: Tensor, size: int) -> Tensor:
         if targets_N.is_floating_point():
             return targets_N.double().mean(0)
-        return torch.bincount(targets_N).double() / len(targets_N)
+        return torch.bincount(targets_N, minlength=size).double() / len(targets_N)
 
 
 class NextSymbols(LogisticUnits):
@@ -115,5 +115,5 @@ class NextSymbols(LogisticUnits):
         most = outputs.masked_fill(possible, float("-inf")).amax(-1)
         return (least <= most).to(outputs)
 
-    def _mean(self, targets_N: Tensor) -> Tensor:
+    def _mean(self, targets_N: Tensor, size: int) -> Tensor:
         return (targets_N >= self.least).double().mean(0)

@@ -83,7 +83,7 @@ class Polyphonic(Task):
         """Largest absolute difference between the probability of a note and what was played."""
         return (outputs.sigmoid() - targets).abs().amax(-1)
 
-    def constant(self, targets_N: Tensor) -> Tensor:
+    def constant(self, targets_N: Tensor, size: int) -> Tensor:
         """Logits of each note's own frequency (with half a count added on either side)."""
         n = len(targets_N)
         p = (targets_N.double().sum(0) + 0.5) / (n + 1)

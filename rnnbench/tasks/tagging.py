@@ -92,9 +92,9 @@ class Tagging(Task):
         tags_BT = decode(outputs.values, lengths_B)
         return [row[:length] for row, length in zip(tags_BT, lengths_B.tolist())]
 
-    def constant(self, targets_N: Tensor) -> Tensor:
+    def constant(self, targets_N: Tensor, size: int) -> Tensor:
         """Logits of the frequencies of the tags (with one count added to each, so that none is impossible)."""
-        return (torch.bincount(targets_N.flatten()).double() + 1).log()
+        return (torch.bincount(targets_N.flatten(), minlength=size).double() + 1).log()
 
 
 class Entities(Tagging):

@@ -125,8 +125,8 @@ class Task:
         """How far each position's outputs ``(..., O)`` are from their targets at most, shape ``(...)``."""
         raise NotImplementedError(f"{type(self).__name__} defines no errors")
 
-    def constant(self, targets_N: Tensor) -> Tensor | None:
-        """The outputs ``(O,)`` that fit ``targets_N`` best when they may not depend on the input; None: it has none."""
+    def constant(self, targets_N: Tensor, size: int) -> Tensor | None:
+        """The ``size`` outputs that fit ``targets_N`` best when they may not depend on the input; None: it has none."""
         raise NotImplementedError(f"{type(self).__name__} defines no constant prediction")
 
     def of_points(self, points_NO: Tensor) -> Tensor:
@@ -164,7 +164,7 @@ def sequence_errors(task: Task, outputs: Tensor, targets: Tensor, valid: Tensor 
     return errors.amax(-1) if per_step else errors
 
 
-def constant_outputs(task: Task, batches: list[Batch], per_step: bool) -> Tensor | None:
+def constant_outputs(task: Task, batches: list[Batch], spec: DataSpec) -> Tensor | None:
     """The best constant outputs ``(O,)`` for the targets of ``batches``; None where the task has none."""
-    targets = [scored(b.targets, b, per_step)[1] for b in batches]
-    return task.constant(torch.cat(targets))
+    targets = [scored(b.targets, b, spec.per_step)[1] for b in batches]
+    return task.constant(torch.cat(targets), task.output_size(spec))

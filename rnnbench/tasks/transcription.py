@@ -96,7 +96,7 @@ class Transcription(Task):
         """Labels of each sequence."""
         return self.decode(ctc.log_probabilities(outputs.values, outputs.lengths_B))
 
-    def constant(self, targets_N: Tensor) -> None:
+    def constant(self, targets_N: Tensor, size: int) -> None:
         """None: what a path says that does not depend on the input depends on its length."""
         return None
 

@@ -119,9 +119,9 @@ class Translation(Task):
         assert outputs.decode is not None
         return outputs.decode(self.beam, self.length_power)
 
-    def constant(self, targets_N: Tensor) -> Tensor:
+    def constant(self, targets_N: Tensor, size: int) -> Tensor:
         """Logits of the frequencies of tokens (with one count added to each)."""
-        return (torch.bincount(targets_N).double() + 1).log()
+        return (torch.bincount(targets_N, minlength=size).double() + 1).log()
 
 
 def _of_tokens() -> dict[str, Metric | MetricCollection]:

@@ -379,7 +379,7 @@ def _baseline(plan: Plan, module: SequenceModule, data: SequenceDataModule) -> d
     known = plan.dataset.baseline()
     if known is not None:
         return known
-    constant = constant_outputs(plan.task, list(data.train_eval_dataloader()), plan.dataset.spec.per_step)
+    constant = constant_outputs(plan.task, list(data.train_eval_dataloader()), plan.dataset.spec)
     if constant is None:
         return {}
     return evaluate(module, data.test_dataloader(), constant)

@@ -122,6 +122,19 @@ def test_a_metric_that_rises_is_not_taken_for_one_that_diverges(make):
     assert axis.get_ylim() == pytest.approx((0.005, 1.8))
 
 
+def test_a_baseline_that_is_none_or_0_does_not_stand_in_the_way(make, tmp_path):
+    series = {"epoch": [1, 2], "step": [1, 2], "valid/mse": [0.01, 0.5]}
+    for value in (None, 0.0):
+        runs = [make.run(0.5, seed=seed, series=series, baseline={"mse": value}) for seed in (0, 1)]
+        assert plot(runs, tmp_path / "curves.png").exists()
+
+
+def test_an_unknown_metric_comes_before_anything_is_written(runs, tmp_path):
+    with pytest.raises(UserError, match="metric=valid/nope"):
+        compare(runs, tmp_path / "out", metric="nope")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_single_epoch_can_be_seen(make, tmp_path):
     run = make.run(series={"epoch": [1], "step": [1], "valid/mse": [1.0]})
     with Image.open(plot([run], tmp_path / "a.png")) as image:

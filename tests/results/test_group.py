@@ -124,6 +124,19 @@ def test_data_key_is_that_of_an_older_record_with_fewer_keys(make):
     assert data_key([old]) != data_key([make.run(science=other, hparams={"dataset.length": 30})])
 
 
+def test_the_size_of_batches_is_their_order_and_no_other_data(make):
+    def runs(**dataset):
+        science = {"dataset": {"_target_": "rnnbench.data.Adding"} | dataset, "data": {}, "versions": {}}
+        hparams = {f"dataset.{key}": value for key, value in dataset.items()}
+        return [make.run(science=science, hparams=hparams)], [make.run(hparams=hparams)]
+
+    for one, other in zip(runs(), runs(batch_size=4, eval_batch_size=8)):
+        assert data_key(one) != data_key(other)
+        assert data_key(one, order=False) == data_key(other, order=False)
+    for one, other in zip(runs(), runs(length=4)):
+        assert data_key(one, order=False) != data_key(other, order=False)
+
+
 def test_data_key_knows_data_and_nothing_else(make):
     key = data_key([make.run()])
     assert data_key([make.run(model="gru", seed=3, hparams={"optimizer.lr": 1.0})]) == key

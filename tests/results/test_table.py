@@ -49,6 +49,19 @@ def test_the_best_is_marked_within_its_data_set(runs):
     assert not table.cells["lstm", "digits"].best  # alone there
 
 
+def test_the_best_is_marked_whatever_the_size_of_its_batches(make):
+    runs = [
+        make.run(value + seed / 100, seed=seed, hparams={"dataset.batch_size": size}, baseline={"mse": 3.0})
+        for size, value in ((4, 1.0), (64, 1000.0))
+        for seed in range(5)
+    ]
+    table = build(runs)
+    small, large = table.rows.labels[:2]
+    assert table.cells[small, "adding"].best
+    assert not table.cells[large, "adding"].best
+    assert table.rows.labels[2:] == ("baseline",)
+
+
 def test_rows_may_be_data_sets(runs):
     table = build(runs, rows="dataset", cols="model")
     assert table.cells["adding", "lstm"].best

@@ -121,7 +121,7 @@ def test_a_forecast_that_does_not_vary_counts_as_no_correlation_a_truth_that_doe
 def test_the_deviation_of_the_best_normal_distribution_may_be_large():
     task = Forecasting(output="gaussian")
     truth = torch.tensor([[4000.0], [7000.0], [5500.0]], dtype=torch.float64)
-    constant = task.constant(truth)
+    constant = task.constant(truth, 6)
     assert float(task.losses(constant.expand(3, 2), truth).mean()) == pytest.approx(
         -norm.logpdf(truth[:, 0], 5500, truth.numpy().std()).mean(), rel=1e-6
     )
@@ -149,7 +149,7 @@ def test_the_pinball_loss_and_its_best_constant():
     assert found["pinball"] == pytest.approx(loss.mean())
     assert found["coverage"] == pytest.approx(((over[..., 0] >= 0) & (over[..., 2] <= 0)).mean())
     assert found["mae"] == pytest.approx(np.abs(over[..., 1]).mean())
-    constant = task.constant(flat(TRUTH))
+    constant = task.constant(flat(TRUTH), 6)
     np.testing.assert_allclose(constant[:3], np.quantile(TRUTH[:, 0, 0], [0.2, 0.5, 0.7]))
 
 
@@ -168,7 +168,7 @@ def test_the_normal_distribution_and_its_best_constant():
     assert found["mae"] == pytest.approx(np.abs(truth - mean).mean())
     low, high = task.interval(outputs)
     np.testing.assert_allclose((low, high), (mean - reach, mean + reach))
-    constant = task.constant(flat(TRUTH)).unflatten(0, (6, 2))
+    constant = task.constant(flat(TRUTH), 6).unflatten(0, (6, 2))
     np.testing.assert_allclose(constant[:, 0], truth.mean(0))
     np.testing.assert_allclose(np.log1p(np.exp(constant[:, 1])) + 1e-3, truth.std(0), rtol=1e-6)
 

@@ -33,7 +33,7 @@ def test_perplexity_and_bits_by_numpy():
 
 def test_constant_is_the_unigram_model():
     _, targets = scores()
-    p = LanguageModelling().constant(targets).softmax(-1)
+    p = LanguageModelling().constant(targets, 6).softmax(-1)
     counts = np.bincount(targets.numpy(), minlength=6)
     assert p.tolist() == pytest.approx(((counts + 1) / (counts.sum() + 6)).tolist())
 

@@ -28,7 +28,7 @@ def test_half_the_squared_error_of_logistic_units(kind):
         task.update(collection, out_NO[rows], targets[rows], task.losses(out_NO[rows], targets[rows]))
     found = {name: float(value) for name, value in collection.compute().items()}
     assert found == pytest.approx({"mse": (errors_NO**2).mean(), "mae": abs(errors_NO).mean()}, rel=1e-5)
-    assert task.constant(targets).sigmoid().tolist() == pytest.approx(wanted_NO.mean(0), rel=1e-5)
+    assert task.constant(targets, 4).sigmoid().tolist() == pytest.approx(wanted_NO.mean(0), rel=1e-5)
 
 
 def test_its_gradient_is_the_papers_delta():
@@ -46,7 +46,7 @@ def test_a_next_symbol_is_right_when_every_possible_one_is_above_every_other():
     assert task.errors(out, targets).tolist() == [0, 1, 0, 1]  # a tie is not above
     came = torch.tensor([[1.0, 0.0, 0.0, 0.0]] * 4)
     assert torch.equal(task.losses(out, targets), LogisticUnits().losses(out, came))
-    assert task.constant(targets).sigmoid().tolist() == pytest.approx([1.0, 0.0, 0.0, 0.0], abs=1e-6)
+    assert task.constant(targets, 4).sigmoid().tolist() == pytest.approx([1.0, 0.0, 0.0, 0.0], abs=1e-6)
 
 
 def test_the_units_can_be_trained_to_show_all_possible_symbols():
@@ -56,7 +56,7 @@ def test_the_units_can_be_trained_to_show_all_possible_symbols():
     could = torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])
     assert torch.equal(task.losses(out, targets), LogisticUnits().losses(out, could))
     assert task.errors(out, targets).tolist() == [0, 1]
-    assert task.constant(targets).sigmoid().tolist() == pytest.approx([0.5, 0.5, 0.5, 0.0], abs=1e-6)
+    assert task.constant(targets, 4).sigmoid().tolist() == pytest.approx([0.5, 0.5, 0.5, 0.0], abs=1e-6)
     with pytest.raises(ValueError, match="target='both': choose one of follows, possible"):
         NextSymbols(target="both")
 

@@ -29,9 +29,9 @@ def test_nll_is_a_sum_over_notes_and_a_mean_over_frames():
 
 def test_constant_is_each_notes_smoothed_frequency():
     _, targets = frames()
-    p = Polyphonic().constant(targets).sigmoid()
+    p = Polyphonic().constant(targets, targets.shape[-1]).sigmoid()
     assert p.tolist() == pytest.approx(((targets.sum(0) + 0.5) / 41).tolist())
-    never = Polyphonic().constant(torch.zeros(10, 2))
+    never = Polyphonic().constant(torch.zeros(10, 2), 2)
     assert torch.isfinite(never).all()
 
 

@@ -27,6 +27,6 @@ def test_no_constant_is_better_than_the_mean():
     def cost(c):
         return float(task.losses(c.float().expand(3, 1), targets).mean())
 
-    mean = task.constant(targets)
+    mean = task.constant(targets, 1)
     assert float(mean) == 4.0
     assert all(cost(mean) < cost(mean + d) for d in (-0.1, 0.1))

@@ -84,6 +84,6 @@ def test_a_chain_is_not_decoded_in_training():
 
 
 def test_constant_is_the_most_frequent_tag():
-    constant = Tagging().constant(torch.tensor([4, 4, 4, 0, 1]))
+    constant = Tagging().constant(torch.tensor([4, 4, 4, 0, 1]), 5)
     assert constant.softmax(0)[4] == pytest.approx(4 / 10)
     assert int(constant.argmax()) == 4

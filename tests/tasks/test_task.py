@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from rnnbench.data.spec import Batch, Outputs
-from rnnbench.tasks import Classification, Polyphonic, Regression
+from rnnbench.data.spec import Batch, DataSpec, Outputs
+from rnnbench.tasks import Classification, LanguageModelling, LogisticUnits, Polyphonic, Regression, Tagging
 from rnnbench.tasks.task import Task, constant_outputs, counted, scored, sequence_errors
 
 
@@ -24,8 +24,9 @@ def test_scored_keeps_to_the_mask():
 
 
 def test_constant_outputs_weigh_positions_not_batches():
+    spec = DataSpec("regression", input_size=1, target_size=1, per_step=False)
     batches = [Batch(torch.zeros(n, 1, 1), torch.full((n, 1), v)) for n, v in ((3, 1.0), (1, 5.0))]
-    assert float(constant_outputs(Regression(), batches, per_step=False)) == 2.0
+    assert float(constant_outputs(Regression(), batches, spec)) == 2.0
 
 
 def test_error_of_a_sequence_is_its_largest():
@@ -55,7 +56,19 @@ def test_predictions_end_with_their_sequences():
 
 def test_a_task_must_say_what_it_measures():
     task = Task("x")
-    calls = (lambda: task.losses(None, None), lambda: task.metrics(None), lambda: task.constant(None))
+    calls = (lambda: task.losses(None, None), lambda: task.metrics(None), lambda: task.constant(None, 1))
     for call in (*calls, lambda: task.errors(None, None)):
         with pytest.raises(NotImplementedError, match="Task defines no"):
             call()
+
+
+def test_a_class_that_training_lacks_has_an_output_too():
+    """Of five classes training has seen the first two; one count added to each where frequencies are smoothed."""
+    spec = DataSpec("classification", input_size=1, target_size=5, per_step=False)
+    batches = [Batch(torch.zeros(3, 1, 1), torch.tensor([0, 1, 1]))]
+    for task in (Classification(), Tagging(), LanguageModelling()):
+        p = constant_outputs(task, batches, spec).softmax(-1)
+        assert p.tolist() == pytest.approx([2 / 8, 3 / 8, 1 / 8, 1 / 8, 1 / 8])
+    assert constant_outputs(LogisticUnits(), batches, spec).sigmoid().tolist() == pytest.approx(
+        [1 / 3, 2 / 3, 0, 0, 0], abs=1e-6
+    )

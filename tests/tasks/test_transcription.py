@@ -80,4 +80,4 @@ def test_options_out_of_range(options, message):
 def test_the_head_has_an_output_for_the_blank_and_there_is_no_constant():
     task = Transcription()
     assert task.output_size(SPEC) == 4
-    assert task.constant(torch.zeros(1)) is None
+    assert task.constant(torch.zeros(1), 2) is None

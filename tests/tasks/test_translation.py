@@ -79,7 +79,7 @@ def test_bleu_needs_texts_and_is_measured_each_epoch_only_if_asked_for():
 def test_the_constant_is_the_unigram_model_at_every_token():
     task, given = bound(), batch()
     _, targets_N, _ = task.score(outputs(), given, False)
-    logits_O = task.constant(targets_N)
+    logits_O = task.constant(targets_N, 8)
     assert logits_O.softmax(-1)[EDGE].item() == pytest.approx((3 + 1) / (12 + 8))
     nll_N, _, _ = task.score(Outputs(logits_O.expand(3, -1)), given, False)
     torch.testing.assert_close(nll_N, F.cross_entropy(logits_O.expand(12, -1), targets_N, reduction="none"))
