@@ -58,7 +58,9 @@ class Recorder(Around):
     def _watched(self, stage: Stage) -> Any:
         def pointwise(*arguments: Tensor) -> tuple[Tensor, ...]:
             written = stage.pointwise(*arguments)
-            found = {name: value for name, value in zip(stage.writes, written) if name in GATES}
+            # A linear recurrence writes two coefficients in place of its state
+            named = zip(stage.writes[1:], written[2:]) if stage.recurrence else zip(stage.writes, written)
+            found = {name: value for name, value in named if name in GATES and name not in self.inner.state}
             if isinstance(self.inner, LSTM) and stage.joint:  # its gates are used where they are made
                 i, f, _, o = arguments[0].chunk(4, -1)
                 found |= {"i": torch.sigmoid(i), "f": torch.sigmoid(f), "o": torch.sigmoid(o)}
@@ -73,7 +75,8 @@ class Recorder(Around):
 def gates(trained: Trained, batch: Batch) -> dict[str, Tensor]:
     """The gates ``(T, U)`` of the first layer while it reads the first sequence of ``batch``, by name.
 
-    Empty for a network whose cell names no gates.
+    Empty for a network whose cell names no gates; what goes by a gate's name and leaves 0..1 is none (a candidate, or
+    a gate that a later stage squashes).
     """
     model, backbone = trained.model, trained.model.backbone
     if not isinstance(backbone, Recurrent):
@@ -82,7 +85,8 @@ def gates(trained: Trained, batch: Batch) -> dict[str, Tensor]:
     x_BTI, _ = model.reads(batch.inputs_BTI[:1, :length], None)
     kept: dict[str, list[Tensor]] = {}
     backbone.replay(Recorder.of(backbone.cells[0], kept=kept), x_BTI)
-    return {name: torch.cat(values) for name, values in kept.items()}
+    found = {name: torch.cat(values) for name, values in kept.items()}
+    return {name: values for name, values in found.items() if bool(((values >= 0) & (values <= 1)).all())}
 
 
 def labels(runs: Sequence[Path]) -> list[str]:

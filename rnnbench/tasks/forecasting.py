@@ -131,8 +131,11 @@ class Forecasting(Task):
         self._scale_C = torch.tensor([scale.get(name, 1.0) for name in targets], dtype=torch.float64)
         mean = artifacts.get("mean", shift)  # absent from runs of before it was kept
         centre_C = torch.tensor([mean.get(name, 0.0) for name in targets], dtype=torch.float64)
-        self._centre = float((centre_C.exp() if self.log else centre_C).mean())
+        centre_C = centre_C.exp() if self.log else centre_C
+        self._centre = float(centre_C.mean())
         self._mase_C = torch.tensor(artifacts.get("mase_scale", [1.0] * len(targets)), dtype=torch.float64)
+        step_C = torch.where(self._mase_C > 0, self._mase_C, 1.0)
+        self._level_C, self._step = centre_C.abs() + step_C, float(step_C.max())
 
     @property
     def parameters(self) -> int:
@@ -262,9 +265,12 @@ class Forecasting(Task):
         if "mase" in metrics:
             steps = truth.shape[-1] // len(self._mase_C)
             centred = [self._unscaled(one, self._centre) for one in (self.point(outputs_NO), targets_N)]
+            level_O = self._level_C.to(truth).repeat(steps)
             fed |= {
-                **dict.fromkeys(("mape", "smape"), (point, truth)),
-                "rse": tuple(one.flatten() for one in centred),  # the same as of the values, with less rounding
+                # ratios: free of the unit, of which torchmetrics' least denominators know nothing
+                **dict.fromkeys(("mape", "smape"), (point / level_O, truth / level_O)),
+                # the same as of the values, with less rounding
+                "rse": tuple(one.flatten() / self._step for one in centred),
                 "corr": (point, truth) if truth.shape[-1] > 1 else (point[:, 0], truth[:, 0]),
                 "mase": ((point - truth).abs() / self._mase_C.to(truth).repeat(steps),),
                 self.primary: (losses_N,) if self.output != "point" else pair,

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from rnnbench.cells import GRU, LSTM, MGU
+from rnnbench.cells import GRU, LSTM, MGU, QRNN, SRU
 from rnnbench.cli import main
 from rnnbench.data.spec import Batch, Window
 from rnnbench.insight.time import gates, gradient_flow, labels, told
 from rnnbench.layers import Recurrent
+from rnnbench.layers.contract import examples, find_cells
 from rnnbench.models import SequenceModel
 from rnnbench.models.forecaster import Forecaster
 
@@ -121,6 +122,23 @@ def test_gates_are_those_of_the_layer_with_what_is_around_its_cell(options):
 
 def test_a_cell_without_named_gates_has_no_picture_of_them():
     assert isinstance(gates(trained(MGU), Batch(torch.randn(1, 2, 2), torch.zeros(1))), dict)
+
+
+@pytest.mark.parametrize("cell", find_cells(), ids=lambda cell: cell.__name__)
+def test_what_is_drawn_as_a_gate_is_one_at_each_step(cell):
+    example = examples(cell)[0]
+    layer = example.layer(torch.float32)
+    x = 3 * example.inputs(1, 7, dtype=torch.float32)  # far enough that sums leave 0..1
+    for gate in gates(SimpleNamespace(model=SequenceModel(layer, 1, "last")), Batch(x, x)).values():
+        assert len(gate) == 7
+        assert ((gate >= 0) & (gate <= 1)).all()
+
+
+@pytest.mark.parametrize(("cell", "name"), [(QRNN, "o"), (SRU, "r"), (GRU, "z"), (LSTM, "f")])
+def test_gates_that_are_written_are_found(cell, name):
+    layer = Recurrent(cell, 2, 3, batch_first=True)
+    x = torch.randn(1, 4, 2)
+    assert name in gates(SimpleNamespace(model=SequenceModel(layer, 1, "last")), Batch(x, x))
 
 
 def test_the_command_draws_a_picture_of_several_runs(tmp_path, monkeypatch, capsys):

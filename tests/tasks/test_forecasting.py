@@ -91,6 +91,18 @@ def test_rse_of_a_high_level_that_scaling_does_not_take_away(log):
     assert float(metrics.compute()["rse"]) == pytest.approx(expected, rel=2e-3)
 
 
+@pytest.mark.parametrize("unit", [1e-8, 1e8])
+def test_ratios_do_not_depend_on_the_unit(unit):
+    """As of grams against tonnes: torchmetrics does not divide by less than about 1e-6."""
+    task, told = Forecasting(), {"units": "original", "targets": ["a", "b"]}
+    shift, scale = (dict(zip("ab", (values * unit).tolist())) for values in (SHIFT, SCALE))
+    task.bind(told | {"shift": shift, "scale": scale, "mase_scale": (MASE * unit).tolist()})
+    truth, point = TRUTH * SCALE + SHIFT, POINT * SCALE + SHIFT
+    expected, found = formulas(truth, point, truth, point), measure(task, flat(POINT))
+    for name in ("mape", "smape", "rse", "mase", "corr"):
+        assert found[name] == pytest.approx(expected[name], rel=1e-6)
+
+
 def test_one_number_a_forecast():
     task = Forecasting()
     spec = DataSpec("forecasting", 1, 1, window=Window(5, 1, (0,), 1))
