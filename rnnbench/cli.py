@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 1 when a job failed, 2 for a mistake of the user, 130 when stopped."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        own = {"train": _train, "search": _search, "lr-find": _lr_find}.get("".join(arguments[:1]))
+        own = {"train": _train, "search": _search, "lr-find": _lr_find, "bench": _bench}.get("".join(arguments[:1]))
         code = own(arguments[1:]) if own else _other(arguments)
         sys.stdout.flush()
         return code
@@ -132,7 +132,9 @@ def _table(args: argparse.Namespace) -> int:
     if args.format == "terminal" and args.out is None:
         print_table(table)
         return 0
-    text = render(table, "md" if args.format == "terminal" else args.format)
+    kinds = {".tex": "latex", ".csv": "csv", ".json": "json"}
+    of_file = kinds.get(args.out.suffix.lower(), "md") if args.out else "md"
+    text = render(table, of_file if args.format == "terminal" else args.format)
     if args.out is None:
         print(text)
     else:
@@ -163,12 +165,12 @@ def _predict(args: argparse.Namespace) -> int:
     if args.picture is not None and len(args.inputs) > 1:
         raise UserError(f"--picture: draws one input, and there are {len(args.inputs)}; give a file of sentences")
     trained = load_trained(args.run, args.module)
-    for source in args.inputs:
-        show(trained.predict(source), args.json)
     if args.picture is not None:
         from rnnbench.training.translations import draw_attention
 
         draw_attention(trained, args.inputs[0], args.picture)
+    for source in args.inputs:
+        show(trained.predict(source), args.json)
     return 0
 
 
@@ -217,6 +219,8 @@ def _shrink(args: argparse.Namespace) -> int:
     from rnnbench.deploy.shrink import main as shrink
     from rnnbench.training.predict import load_trained
 
+    if args.together and args.int8 and not args.prune:
+        raise UserError("--global: says how --prune counts; add it")
     print("\n".join(shrink(load_trained(args.run, args.module), args.run, args.int8, args.prune, args.together)))
     return 0
 
@@ -239,10 +243,10 @@ def _check_cell(args: argparse.Namespace) -> int:
     return check(args.cell)
 
 
-def _bench(args: argparse.Namespace) -> int:
+def _bench(arguments: list[str]) -> int:
     from rnnbench.bench.command import main as bench
 
-    return bench(args.rest)
+    return bench(arguments)
 
 
 def _reproduce(args: argparse.Namespace) -> int:
@@ -257,7 +261,9 @@ def _reproduce(args: argparse.Namespace) -> int:
 
     own = Path(args.paper).parent if Path(args.paper).name == "paper.yaml" else Path(args.paper)
     called = shlex.join([args.paper, *(["--config-dir", str(args.config_dir)] if args.config_dir else [])])
-    paper = load_paper(own if (own / "paper.yaml").exists() else packaged("experiments") / args.paper, called)
+    if not (found := (own / "paper.yaml").exists()) and Path(args.paper).parent != Path():
+        raise UserError(f"{args.paper}: no folder with a paper.yaml; `rnnbench papers` lists ours by name")
+    paper = load_paper(own if found else packaged("experiments") / args.paper, called)
     if args.check:
         if args.only:
             raise UserError("--only: --check looks at the whole page; leave one of them out")
@@ -311,7 +317,7 @@ def _papers(args: argparse.Namespace) -> int:
 
 
 def _completion(args: argparse.Namespace) -> int:
-    print(COMPLETION % " ".join(sorted(["train", "search", "lr-find", *_COMMANDS])))
+    print(COMPLETION % " ".join(sorted(["train", "search", "lr-find", "bench", *_COMMANDS])))
     return 0
 
 
@@ -327,7 +333,6 @@ _COMMANDS = {
     "data": _data,
     "cells": _cells,
     "check-cell": _check_cell,
-    "bench": _bench,
     "reproduce": _reproduce,
     "papers": _papers,
     "completion": _completion,

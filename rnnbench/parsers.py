@@ -74,7 +74,9 @@ def _of_records(commands: Any) -> None:
         if name == "table":
             command.add_argument("--split", default="test", choices=("train", "valid", "test"))
             command.add_argument("--format", default="terminal", choices=("terminal", "md", "latex", "csv", "json"))
-            command.add_argument("--out", type=Path, help="write to this file instead")
+            command.add_argument(
+                "--out", type=Path, help="write to this file instead, of the kind that its name ends in"
+            )
         if name == "compare":
             command.add_argument("--out", type=Path, help="folder for the curves (default: <runs>/compare/<sweep>)")
 
@@ -145,8 +147,7 @@ def _of_data_and_code(commands: Any) -> None:
     cells.add_argument("--config-dir", type=Path, help="your own configurations, as for `train`")
     check = commands.add_parser("check-cell", help="the contract tests on a cell of your own")
     check.add_argument("cell", metavar="module:Class", help="as my_module:MyCell, found from the folder you are in")
-    bench = commands.add_parser("bench", add_help=False, help="measure: `rnnbench bench overhead`")
-    bench.add_argument("rest", nargs=argparse.REMAINDER)
+    commands.add_parser("bench", add_help=False, help="measure: `rnnbench bench overhead`")
 
 
 def _of_papers(commands: Any) -> None:

@@ -132,6 +132,22 @@ def test_a_table_goes_into_a_file(runs, tmp_path, capsys):
     assert (tmp_path / "table.md").read_text().startswith("| model |")
 
 
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("t.tex", "\\begin{tabular}"), ("t.csv", "row,col,"), ("t.json", "{"), ("t.md", "| model"), ("t", "| model")],
+)
+def test_a_table_is_of_the_kind_that_its_file_is_called(name, begins, runs, tmp_path, capsys):
+    assert call(capsys, "table", "--out", str(tmp_path / name))[0] == 0
+    assert (tmp_path / name).read_text().startswith(begins)
+
+
+def test_benchmarks_have_a_help(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "--help"])
+    assert ended.value.code == 0
+    assert "overhead" in capsys.readouterr().out
+
+
 def test_compare_into_the_folder_one_is_in(runs, tmp_path, monkeypatch, capsys):
     here = tmp_path / "here"
     here.mkdir()
@@ -188,6 +204,9 @@ def test_the_module_runs_from_another_folder(runs, tmp_path):
         (["data", "fetch"], "invalid choice: 'fetch'"),
         (["data", "verify", "jbs"], "no data file is called 'jbs'; did you mean jsb"),
         (["reproduce", "chung2013"], "paper chung2013: there is no"),
+        (["reproduce", "no/such"], "no/such: no folder with a paper.yaml; `rnnbench papers` lists ours by name"),
+        (["shrink", "run", "--int8", "--global"], "--global: says how --prune counts; add it"),
+        (["bench", "overhed"], "overhed"),
         (["reproduce", "chung2014", "--workers", "0"], "'0' is not a number of at least 1"),
         (["reproduce", "chung2014", "--check", "--quick"], "argument --quick: not allowed with argument --check"),
         (["reproduce", "chung2014", "--check", "--only", "gru"], "--only: --check looks at the whole page"),

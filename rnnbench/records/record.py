@@ -115,7 +115,17 @@ def validate(record: Mapping[str, Any]) -> None:
 
 
 def _validate_numbers(record: Mapping[str, Any]) -> None:
-    """Selection, splits, modes and series of a record whose keys and types are right."""
+    """Selection, splits, modes, series and what tables read of the rest of a record whose keys and types are right."""
+    science = record["science"]
+    for key in ("dataset", "versions"):
+        if not isinstance(science.get(key, {}), dict):
+            raise ValueError(f"record: science.{key} must be a dict")
+    if not isinstance(science.get("dataset", {}).get("_target_", ""), str):
+        raise ValueError("record: science.dataset._target_ must be a str")
+    for key, kind in (("data_sha256", str), ("parameters", int)):
+        for name, value in record[key].items():
+            if not isinstance(value, kind):
+                raise ValueError(f"record: {key}.{name}={value!r} must be {kind.__name__}")
     for key in Selection.__annotations__:
         if key not in record["selection"]:
             raise ValueError(f"record: selection.{key} is missing")

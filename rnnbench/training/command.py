@@ -110,8 +110,8 @@ def single(composer: Composer, overrides: Sequence[str]) -> int:
     from rnnbench.training.run import run
     from rnnbench.training.sweep import name_columns
 
-    splits = None
-    if RunDirectory(plan.path).result() is None:  # first of all: a mistake in the data leaves nothing behind
+    splits, known = None, RunDirectory(plan.path).result() is not None
+    if not known:  # first of all: a mistake in the data leaves nothing behind
         splits = load_early(plan.dataset, plan.job.seed)
     name_columns(plan.path.parent, [plan], extend=True)
     bar = {"auto": sys.stderr.isatty(), "bar": True}.get(plan.config["logger"]["progress"], False)
@@ -128,6 +128,8 @@ def single(composer: Composer, overrides: Sequence[str]) -> int:
         print(failure.get("traceback", ""), file=sys.stderr)
         print(f"failed: {failure.get('error')}\ntraceback kept in {plan.path / 'failure.json'}", file=sys.stderr)
         return FAILED
+    if known:
+        print("this run has a result already: nothing was trained")
     _show_one(status, record)
     print(f"\nrun:         {plan.path}\ntensorboard: {tensorboard(plan.path)}")
     return 0

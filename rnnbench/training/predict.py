@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+import textwrap
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -88,16 +89,33 @@ def load_trained(folder: Path, modules: Sequence[str] = ()) -> Trained:
     for group in ("dataset", "task", "model"):
         check_targets(config[group], modules)
     parts = {group: build_part(group, config[group]) for group in ("dataset", "model")}
-    task, spec = build_task(config), spec_of(kept["spec"])
-    task.bind(kept["dataset"])
+    task = build_task(config)
+    try:
+        spec = spec_of(kept["spec"])
+        task.bind(kept["dataset"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UserError(f"{folder / ARTIFACTS}: is damaged ({_reason(error)}); train the run again") from error
     model = build_model(parts["model"], spec, task)
     try:
+        _check_sums(weights)
         state = torch.load(weights, map_location="cpu", weights_only=True)["state_dict"]
         model.load_state_dict({name.removeprefix("model."): value.float() for name, value in state.items()})
-    except (RuntimeError, EOFError, UnpicklingError) as error:
-        reason = " ".join(str(error).split()).partition(". ")[0][:200] or "it ends too early"
-        raise UserError(f"{weights}: does not hold the weights of this run: {reason}") from error
+    except Exception as error:  # torch raises whatever its reader stumbles over
+        raise UserError(f"{weights}: does not hold the weights of this run: {_reason(error)}") from error
     return Trained(config, parts["dataset"](), task, spec, model.eval(), kept["dataset"])
+
+
+def _check_sums(weights: Path) -> None:
+    """torch reads what the archive holds and never asks whether it is what was written."""
+    if zipfile.is_zipfile(weights):
+        with zipfile.ZipFile(weights) as archive:
+            if (bad := archive.testzip()) is not None:
+                raise ValueError(f"{bad} is damaged")
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split()).partition(". ")[0]
+    return textwrap.shorten(text, 200, placeholder=" ...") or "it ends too early"
 
 
 def check_data(trained: Trained, folder: Path) -> None:
@@ -118,7 +136,10 @@ def _config(path: Path) -> dict[str, Any]:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(config, dict) or not all(isinstance(config.get(group), dict) for group in groups):
+    parts = [config.get(group) for group in groups] if isinstance(config, dict) else [None]
+    if not all(isinstance(part, dict) for part in parts) or not all(
+        isinstance(p.get("_target_"), str) for p in parts[:3]
+    ):
         raise UserError(f"{path}: is not the configuration of a run, with {', '.join(groups)}")
     return config
 

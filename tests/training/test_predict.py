@@ -58,6 +58,10 @@ def test_mistakes_are_one_line(runs, tmp_path, capsys):
     ("text", "message"),
     [
         *((text, "is not the configuration of a run") for text in ("", "- a list", "dataset: {}", "dataset: 1")),
+        (
+            "dataset: {_target_: []}\ntask: {_target_: a}\nmodel: {}\ntrainer: {}",
+            "is not the configuration of a run",
+        ),
         ("a: [", "cannot be read: while parsing a flow node"),
     ],
 )
@@ -70,19 +74,47 @@ def test_a_run_without_its_configuration_is_one_line(finished, tmp_path, text, m
     assert f"config.yaml: {message}" in line
 
 
-@pytest.mark.parametrize("torn", ["cut", "empty", "text", "another"])
+@pytest.mark.parametrize(
+    "torn",
+    ["cut", "short", "empty", "text", "flipped", "another", {}, [1], {"state_dict": [1]}, {"state_dict": {"a": 1}}],
+    ids=str,
+)
 def test_weights_that_are_not_those_of_the_run_are_one_line(finished, tmp_path, torn, capsys):
     run = tmp_path / "copy"
     shutil.copytree(finished("model=gru", "dataset=digits"), run)
     weights = run / "checkpoints" / "selected.ckpt"
     if torn == "another":
-        torch.save({"state_dict": {"model.head.weight": torch.zeros(10, 3)}}, weights)
+        torn = {"state_dict": {"model.head.weight": torch.zeros(10, 3)}}
+    if isinstance(torn, str):
+        whole = weights.read_bytes()
+        numbers = max(torch.load(weights, weights_only=True)["state_dict"].values(), key=torch.Tensor.numel)
+        at = whole.index(numbers.numpy().tobytes())
+        flipped = whole[:at] + bytes(16) + whole[at + 16 :]
+        texts = {
+            "cut": whole[:300],
+            "short": whole[: len(whole) // 2],
+            "empty": b"",
+            "text": b"e no weights",
+            "flipped": flipped,
+        }
+        weights.write_bytes(texts[torn])
     else:
-        weights.write_bytes({"cut": weights.read_bytes()[:300], "empty": b"", "text": b"no weights"}[torn])
+        torch.save(torn, weights)
     capsys.readouterr()
     assert main(["predict", str(run), "steps.csv"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert f"{weights}: does not hold the weights of this run" in line
+
+
+@pytest.mark.parametrize("kept", [{}, {"spec": None, "dataset": {}}, {"spec": {}, "dataset": {}}])
+def test_damaged_artifacts_are_one_line(finished, tmp_path, kept, capsys):
+    run = tmp_path / "copy"
+    shutil.copytree(finished("model=gru", "dataset=digits"), run)
+    (run / "artifacts.json").write_text(json.dumps(kept))
+    capsys.readouterr()
+    assert main(["predict", str(run), "steps.csv"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "artifacts.json: is damaged (" in line
 
 
 def test_a_part_of_a_part_is_looked_at_too():
