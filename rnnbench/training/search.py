@@ -27,7 +27,7 @@ from rnnbench.training.compose import Composer, any_budget
 from rnnbench.training.plan import Plan, make_plan
 from rnnbench.training.run import run
 from rnnbench.training.search_space import Space, read_space, text
-from rnnbench.training.sweep import open_sweep
+from rnnbench.training.sweep import check_data, open_sweep
 
 SEARCHES = "searches"
 
@@ -78,6 +78,7 @@ def main(arguments: Sequence[str], parser: argparse.ArgumentParser) -> Outcome:
     if search.corners[0].config["dry_run"]:
         print("trials at the ends of the space:")
         return Outcome(list_jobs(search.corners))
+    check_data(search.corners)
     return search.run()
 
 

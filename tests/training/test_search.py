@@ -184,6 +184,9 @@ def test_all_mistakes_come_before_the_first_trial(search, tmp_path, capsys):
     err = capsys.readouterr().err
     assert "hidden_size" in err
     assert "rnnbench: " in err
+    (tmp_path / "a.csv").write_text("price\n" + "1\n2\n" * 100)
+    assert search(RANGE, "dataset=csv", f"dataset.path={tmp_path}/a.csv", "dataset.targets=[prise]") == 2
+    assert "rnnbench: a.csv: no column 'prise'" in capsys.readouterr().err.replace(f"{tmp_path}/", "")
     for idle in ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=there"):
         assert search(RANGE, idle) == 2
         assert f"rnnbench: {idle}: has no effect here; " in capsys.readouterr().err
