@@ -87,7 +87,7 @@ def _judge(claim: Claim, table: PaperTable, runs: Sequence[Run]) -> Judged:
 
 def _tested(claim: Claim, a: list[float], b: list[float], paired: bool, mode: str) -> Judged:
     difference = difference_interval(a, b, paired=paired)
-    name = "one-sample t" if claim.b == BASELINE else "paired t" if paired else "Welch t"
+    name = "Welch t" if not paired else "one-sample t" if claim.b == BASELINE else "paired t"
     shown = difference if claim.scale == "linear" else as_factor(difference)
     if claim.says == "equal":
         margin = math.log(claim.margin or 1) if claim.scale == "log" else claim.margin or 0
