@@ -62,11 +62,14 @@ def main(action: str, names: Sequence[str], data_dir: str | Path | None) -> int:
     wanted = list(dict.fromkeys(file for reads in chosen.values() for file in reads))  # several may share one
     problems = _prepare(wanted, data_dir) if action == "prepare" else []
     found = rows(wanted, data_dir)
+    width = max(map(len, [*wanted, *chosen]))
     for name, reads in chosen.items():
         if not reads:
-            print(f"{name:<14} no published file")
+            print(f"{name:<{width}} no published file")
     for row in found:
-        print(f"{row.name:<14} {row.status:<8} {row.bytes / 1e6:8.2f} MB  {row.path}  ({row.licence})")
+        readers = [name for name, reads in known.items() if row.name in reads]
+        of = "" if readers == [row.name] else f"  of {', '.join(readers)}" if readers else ""
+        print(f"{row.name:<{width}} {row.status:<8} {row.bytes / 1e6:8.2f} MB  {row.path}  ({row.licence}){of}")
         if action == "verify" and row.status == "corrupt":
             problems.append(f"{row.path} is corrupt: expected sha256 {row.expected}; replace it from {row.url}")
         elif action == "verify" and row.status == "missing" and names:
