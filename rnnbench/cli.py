@@ -150,7 +150,10 @@ def _compare(args: argparse.Namespace) -> int:
     runs = _runs(args)
     # Not inside a sweep: TensorBoard would show these curves among its runs.
     out = args.out or runs_dir() / "compare" / folders[0].resolve().name
-    made = compare(runs, out if out.name else out.resolve(), args.rows, args.cols, args.metric)
+    out = out if out.name not in ("", "..") else out.resolve()
+    if not out.name:
+        raise UserError(f"--out {args.out}: has no place for a picture beside it; name a folder")
+    made = compare(runs, out, args.rows, args.cols, args.metric)
     picture = plot(runs, made.path.with_name(made.path.name + ".png"), args.metric, args.rows, args.cols)
     for note in made.notes:
         print(note)

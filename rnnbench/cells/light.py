@@ -37,6 +37,7 @@ class RAN(OneStage):
     output_map: Literal["tanh", "identity"] = "tanh"
 
     gates = ("i", "f", "c")
+    version = 2  # 2: init=keras starts the forget gate at 1
     memory_gates = MappingProxyType({"f": 1, "i": -1})
     recurrent = ("i", "f")
     unbiased = ("c",)

@@ -101,6 +101,7 @@ class JANET(OneStage):
     t_max: int | None = None
 
     gates = ("f", "g")
+    version = 2  # 2: init=keras starts the forget gate at 1
     memory_gates = MappingProxyType({"f": 1})
     examples = ({"t_max": 20, "beta": 0.5},)
 

@@ -40,7 +40,7 @@ class _Orthogonal(Skewed):
     def step(self, sum_BH: Tensor, *threshold_H: Tensor) -> tuple[Tensor]:
         if not threshold_H:
             return (sum_BH,)
-        # sign(a) * relu(|a| + b), whose derivative is right on both sides; 0 * a is 0 at 0 and keeps a NaN
+        # sign(a) * relu(|a| + b), whose derivative is right on both sides and 0 at 0
         (b,) = threshold_H
         below = torch.where(sum_BH < 0, -torch.relu(b - sum_BH), 0 * sum_BH)
         return (torch.where(sum_BH > 0, torch.relu(b + sum_BH), below),)

@@ -178,8 +178,9 @@ class ClockworkRNN(OneStage):
 
     def step(self, sum_BH: Tensor, h_BH: Tensor, t_B1: Tensor, period_H: Tensor) -> tuple[Tensor, Tensor]:
         active_BH = torch.remainder(t_B1, period_H) < 1
-        # A narrow type cannot count far: in bfloat16 256 + 1 is 256
-        return torch.where(active_BH, torch.tanh(sum_BH), h_BH), torch.remainder(t_B1 + 1, math.lcm(*self.periods))
+        # A narrow type cannot count far (in bfloat16 256 + 1 is 256), and most periods come round before
+        came_round = float(math.lcm(*self.periods))
+        return torch.where(active_BH, torch.tanh(sum_BH), h_BH), torch.remainder(t_B1 + 1, came_round)
 
 
 def _with_feedback(sum_BG: Tensor, h_BH: Tensor, z_BH: Tensor) -> tuple[Tensor]:

@@ -7,7 +7,6 @@ import lightning as L
 from rnnbench.data.dataset import Dataset, Sequences, Splits
 from rnnbench.data.loader import BatchLoader
 from rnnbench.data.seeding import derive
-from rnnbench.errors import UserError
 
 
 class SequenceDataModule(L.LightningDataModule):
@@ -64,17 +63,3 @@ class SequenceDataModule(L.LightningDataModule):
         rank = self.trainer.global_rank if self.trainer else 0
         world_size = self.trainer.world_size if self.trainer else 1
         return BatchLoader(sequences, batch_size, derive(self.seed, "order"), shuffle, rank=rank, world_size=world_size)
-
-
-def load_early(dataset: Dataset, seed: int) -> Splits | None:
-    """The data, before a run leaves anything; None where the data set fails: the run will, and keeps the traceback.
-
-    Raises:
-        UserError: a mistake in them.
-    """
-    try:
-        return SequenceDataModule(dataset, seed).splits
-    except UserError:
-        raise
-    except Exception:
-        return None

@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,8 @@ class RunDirectory:
 
     def job(self) -> Job | None:
         """What ``write_job`` wrote, or what the record says; None when neither is there."""
-        for values in (read_json(self.path / "job.json"), self.result()):
-            if values is not None:
+        for read in (partial(read_json, self.path / "job.json"), self.result):
+            if (values := read()) is not None:
                 try:
                     return Job.from_dict({"directory": f"{RUNS}/{self.path.name}", **values})
                 except ValueError as error:

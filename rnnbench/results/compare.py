@@ -266,4 +266,4 @@ def _clear(out: Path) -> None:
     if not (out / WRITTEN).exists():
         raise UserError(f"{out} is not empty and holds no comparison: name another folder for it")
     for child in out.iterdir():  # not the folder, which may be the one that the user is in
-        shutil.rmtree(child) if child.is_dir() else child.unlink()
+        shutil.rmtree(child) if child.is_dir() and not child.is_symlink() else child.unlink()

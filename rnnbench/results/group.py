@@ -36,19 +36,26 @@ def _told(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """The settings of each run, with all keys in which some run differs from the default.
 
     What is null is no hyperparameter; ``science`` says of what a record does not name that it is the default. A job
-    without a record says so only where records of its model and dataset differ: else it is as they are.
+    without a record says so only where records of its model and dataset differ, or name a hyperparameter that
+    it does not: else it is as they are.
     """
     own = [_chosen(run) for run in runs]
     keys = {key for values in own for key in values}
     recorded: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    named: dict[tuple[str, str], set[str]] = {}
     for run, values in zip(runs, own):
         if run.record:
-            recorded.setdefault((run.job.model, run.job.dataset), []).append(dict.fromkeys(keys, DEFAULT) | values)
+            kind = (run.job.model, run.job.dataset)
+            recorded.setdefault(kind, []).append(dict.fromkeys(keys, DEFAULT) | values)
+            named.setdefault(kind, set()).update(keys & run.job.hparams.keys())
     told = []
     for run, values in zip(runs, own):
-        alike = recorded.get((run.job.model, run.job.dataset), [])
-        open_keys = keys if run.record else {key for key in keys if len({str(one[key]) for one in alike}) > 1}
-        told.append(dict.fromkeys(open_keys, DEFAULT) | values | settings(run))
+        asked = keys
+        if not run.record:
+            kind = (run.job.model, run.job.dataset)
+            alike = recorded.get(kind, [])
+            asked = {key for key in keys if len({str(one[key]) for one in alike}) > 1} | named.get(kind, set())
+        told.append(dict.fromkeys(asked, DEFAULT) | values | settings(run))
     return [{key: _one_number(value) for key, value in values.items()} for values in told]
 
 

@@ -103,21 +103,19 @@ def single(composer: Composer, overrides: Sequence[str]) -> int:
     plan = make_plan(cfg, overrides)
     if cfg.dry_run:
         return list_jobs([plan])
-    from rnnbench.data.module import load_early
     from rnnbench.records.store import RunDirectory
     from rnnbench.records.sweep import tensorboard
     from rnnbench.training.callbacks import Interrupted, StopFlag
     from rnnbench.training.run import run
-    from rnnbench.training.sweep import name_columns
+    from rnnbench.training.sweep import check_data, name_columns
 
-    splits, known = None, RunDirectory(plan.path).result() is not None
-    if not known:  # first of all: a mistake in the data leaves nothing behind
-        splits = load_early(plan.dataset, plan.job.seed)
+    known = RunDirectory(plan.path).result() is not None
+    check_data([plan])  # a mistake in them leaves nothing behind
     name_columns(plan.path.parent, [plan], extend=True)
     bar = {"auto": sys.stderr.isatty(), "bar": True}.get(plan.config["logger"]["progress"], False)
     try:
         with StopFlag().listening() as stop:
-            status, record = run(plan, stop, bar, splits)
+            status, record = run(plan, stop, progress_bar=bar)
     except (Interrupted, KeyboardInterrupt):
         print(f"interrupted; the state is saved: the same command goes on from there\n{plan.path}")
         return INTERRUPTED

@@ -41,12 +41,8 @@ ARTIFACTS = "artifacts.json"  # what a prediction needs beside the weights
 DOUBLE = {"32": "32-true", "64": "64-true"}
 
 
-def run(
-    plan: Plan, stop: StopFlag, progress_bar: bool = False, splits: Splits | None = None
-) -> tuple[str, dict[str, Any] | None]:
+def run(plan: Plan, stop: StopFlag, progress_bar: bool = False) -> tuple[str, dict[str, Any] | None]:
     """Train ``plan`` to its end, from wherever it stands; returns its status and its record.
-
-    ``splits``: its data, where they are loaded already.
 
     A finished run returns at once. An exception is kept in ``failure.json`` and gives ``failed``; an interruption
     (:class:`Interrupted`) passes through, with the state saved.
@@ -58,7 +54,7 @@ def run(
         if (record := directory.result()) is not None:
             return record["status"], record
         try:
-            record = _train(plan, directory, stop, progress_bar, splits)
+            record = _train(plan, directory, stop, progress_bar)
         except SystemExit as error:
             if isinstance(error.__context__, KeyboardInterrupt):  # what Lightning makes of a second Ctrl-C
                 raise Interrupted("SIGINT") from error
@@ -72,10 +68,10 @@ def run(
         return record["status"], record
 
 
-def _train(plan: Plan, directory: RunDirectory, stop: StopFlag, bar: bool, splits: Splits | None) -> dict[str, Any]:
+def _train(plan: Plan, directory: RunDirectory, stop: StopFlag, progress_bar: bool) -> dict[str, Any]:
     memory = PeakMemory()
     attempts = open_run(plan, directory)
-    parts = assemble(plan, directory, stop, bar, splits)
+    parts = assemble(plan, directory, stop, progress_bar)
     diverged = False
     try:
         with followers(parts.trainer, directory.path):

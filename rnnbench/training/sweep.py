@@ -7,6 +7,7 @@ matter, because a job raises none: its status lies in its directory.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from rnnbench.data.module import load_early
+from rnnbench.data.module import SequenceDataModule
 from rnnbench.errors import UserError
 from rnnbench.records.events import write_experiment
 from rnnbench.records.record import Job
@@ -29,6 +30,7 @@ from rnnbench.training.check import Problems
 from rnnbench.training.compose import Composer
 from rnnbench.training.plan import HEAD, Plan, make_plan
 
+log = logging.getLogger("rnnbench")
 _STOP = StopFlag()  # one for each process, because signals are
 
 
@@ -111,9 +113,11 @@ def check_data(plans: Sequence[Plan]) -> None:
             continue
         seen.add(key)
         try:
-            load_early(copy(plan.dataset), plan.job.seed)  # what the copy keeps of them goes with it
+            SequenceDataModule(copy(plan.dataset), plan.job.seed).setup()  # what the copy keeps of them goes with it
         except UserError as error:
             found[str(error)] = None
+        except Exception as error:
+            log.debug("%s fails, as its runs will, which keep the traceback: %s", plan.job.dataset, error)
     if found:
         raise Problems(list(found))
 

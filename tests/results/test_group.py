@@ -82,6 +82,9 @@ def test_an_unfinished_run_belongs_to_the_finished_ones(make):
         make.run(model="gru", dataset="a", seed=0, status="pending"),
     ]
     assert arrange(runs, "model", "dataset").rows.labels == ("lstm", "gru")
+    clipped = {"science": science | {"trainer": {"clip_norm": 1}}, "hparams": {"trainer.clip_norm": 1}}
+    grid = arrange([make.run(seed=0, **clipped), make.run(seed=0, status="failed")], "model", "dataset")
+    assert grid.rows.labels == ("lstm (clip_norm=1)", "lstm (clip_norm=default)")
 
 
 def test_any_field_and_several_make_an_axis(make):
