@@ -71,7 +71,7 @@ def test_the_commands_and_then_the_python_run_in_their_order(folder, capsys):
     assert any("tabular" in text for text in said.values())
     assert set(FILES) == {"my_module.py", "my_conf/model/mycell.yaml", "my_paper/paper.yaml"}
     page = (folder / "my_paper" / "README.md").read_text()
-    assert "10 of 10 runs recorded" in page
+    assert "14 of 14 runs recorded" in page
     assert "| gru is better than tanh on adding10 (section 4) |" in page
     assert main(["reproduce", "my_paper", "--check"]) == 0
     assert any("the contract holds" in text for text in said.values())

@@ -39,7 +39,7 @@ class MyCell(Cell):
 
     def step(self, total, h):
         z, n = total.chunk(2, -1)
-        return (torch.lerp(h, torch.tanh(n), torch.sigmoid(z)),)
+        return (h + torch.sigmoid(z) * (torch.tanh(n) - h),)
 
 
 class Mixes(MyCell):
