@@ -136,10 +136,9 @@ def _config(path: Path) -> dict[str, Any]:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
-    parts = [config.get(group) for group in groups] if isinstance(config, dict) else [None]
-    if not all(isinstance(part, dict) for part in parts) or not all(
-        isinstance(p.get("_target_"), str) for p in parts[:3]
-    ):
+    parts = [config.get(group) for group in groups] if isinstance(config, dict) else []
+    built = [isinstance(part, dict) and isinstance(part.get("_target_"), str) for part in parts[:3]]
+    if not parts or not all(built) or not isinstance(parts[-1], dict):
         raise UserError(f"{path}: is not the configuration of a run, with {', '.join(groups)}")
     return config
 
