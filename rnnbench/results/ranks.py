@@ -1,8 +1,8 @@
 """Which architecture wins where, at which cost: mean ranks over the data sets of all papers.
 
-Models are ranked within a *block*, one column of one paper's table, by their mean test value. Columns of one table on
-the same files, as forecasts of several horizons, are no data sets of their own: together they give one rank. Whether
-ranks differ at all is Friedman's test; two models differ where their mean ranks are further apart than Nemenyi's
+Models are ranked within a *block*, one column of one paper's table, by their mean test value. Columns on the same files,
+as forecasts of several horizons or two papers on JSB Chorales, are no data sets of their own, since the tests below take
+data sets to be independent: together they give one rank. Whether ranks differ at all is Friedman's test; two models differ where their mean ranks are further apart than Nemenyi's
 critical difference (Demsar 2006, Journal of Machine Learning Research 7).
 """
 
@@ -45,7 +45,6 @@ class Block:
         col: the column.
         metric: what is compared, on test.
         cells: row to its cell, with all runs finished.
-        table: its heading.
         data: sha256 of its files; none of what is generated.
     """
 
@@ -53,7 +52,6 @@ class Block:
     col: str
     metric: str
     cells: dict[str, Cell]
-    table: str = ""
     data: frozenset[str] = frozenset()
 
     def ranks(self, rows: Sequence[str]) -> list[float]:
@@ -67,14 +65,16 @@ class Block:
 
 @dataclass(frozen=True)
 class DataSet:
-    """The blocks of one table on the same files."""
+    """The blocks on the same files."""
 
     blocks: tuple[Block, ...]
 
     @property
-    def paper(self) -> str:
-        """The name of its paper."""
-        return self.blocks[0].paper
+    def name(self) -> str:
+        """Its columns and their papers."""
+        papers = dict.fromkeys(block.paper for block in self.blocks)
+        cols = {paper: ", ".join(b.col for b in self.blocks if b.paper == paper) for paper in papers}
+        return " and ".join(f"{cols[paper]} of {paper}" for paper in papers)
 
     def means(self) -> list[float]:
         """Mean rank of each model of ``CORE``."""
@@ -108,7 +108,7 @@ def blocks(papers: Sequence[Paper]) -> list[Block]:
                 cells = {row: result.cells[row, col] for row in table.rows if (row, col) in result.cells}
                 cells = {row: cell for row, cell in cells.items() if cell.sound and cell.interval}
                 if len(cells) > 1:
-                    found.append(Block(paper.name, col, table.metric, cells, table.title, _files(runs, col)))
+                    found.append(Block(paper.name, col, table.metric, cells, _files(runs, col)))
     return found
 
 
@@ -119,10 +119,10 @@ def _files(runs: Sequence[Run], col: str) -> frozenset[str]:
 
 def ranked(found: Sequence[Block]) -> list[DataSet]:
     """The blocks that have every model of ``CORE``, by data set; without one of them there is no ranking."""
-    groups: dict[tuple[str, str, str | frozenset[str]], list[Block]] = {}
+    groups: dict[frozenset[str] | tuple[str, str], list[Block]] = {}
     for block in found:
         if all(row in block.cells for row in CORE):
-            groups.setdefault((block.paper, block.table, block.data or block.col), []).append(block)
+            groups.setdefault(block.data or (block.paper, block.col), []).append(block)
     return [DataSet(tuple(group)) for group in groups.values()]
 
 
@@ -197,7 +197,7 @@ def _text(cell: Cell | None) -> str:
 
 def _ranks(found: Sequence[Block]) -> str:
     means, count, p = mean_ranks(found), len(ranked(found)), friedman_p(found)
-    lines = [["model", "mean rank", "times first", "seconds / those of the LSTM"]]
+    lines = [["model", "mean rank", "times first alone", "seconds / those of the LSTM"]]
     for row in sorted(means, key=means.__getitem__):
         first = sum(one.ranks()[CORE.index(row)] == 1 for one in ranked(found))
         lines.append([row, f"{means[row]:.2f}", f"{first} of {count}", _factor_text(relative_cost(found, row))])
@@ -226,13 +226,13 @@ def _answer(found: Sequence[Block]) -> str:
 
 def _together(found: Sequence[Block]) -> str:
     """Which columns count as one."""
-    texts = [f"{', '.join(b.col for b in one.blocks)} of {one.paper}" for one in ranked(found) if len(one.blocks) > 1]
+    texts = [one.name for one in ranked(found) if len(one.blocks) > 1]
     return f" ({'; '.join(texts)} are one, by their mean ranks)" if texts else ""
 
 
 def _without_each_paper(found: Sequence[Block]) -> dict[str, list[Block]]:
     """Each paper that is ranked to the blocks of the others: the data sets of one paper may be alike."""
-    names = dict.fromkeys(one.paper for one in ranked(found))
+    names = dict.fromkeys(block.paper for one in ranked(found) for block in one.blocks)
     return {name: [block for block in found if block.paper != name] for name in names}
 
 
@@ -253,7 +253,7 @@ def _factor_text(factor: Interval) -> str:
 
 
 def _sum(found: Sequence[Block]) -> str:
-    shown = [[one.paper, [b.col for b in one.blocks], one.ranks(), *map(one.cost, CORE)] for one in ranked(found)]
+    shown = [[one.name, one.ranks(), *map(one.cost, CORE)] for one in ranked(found)]
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
 
 

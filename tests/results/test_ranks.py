@@ -68,12 +68,15 @@ def test_columns_on_the_same_files_are_one_data_set(papers):
     means = sum(ranks[col] for col in "bcd") / 3
     at = [CORE.index(row) for row in ORDER]
     assert [one.means() for one in ranked(found)] == [list(ranks["a"][at]), pytest.approx(list(means[at]))]
-    assert len(ranked([replace(block, table=block.col) for block in found])) == 4
+    assert len(ranked([replace(block, data=frozenset({block.col})) for block in found])) == 4
     slow = {col: replace(found[1].cells["gru"], costs={"seconds": 20.0 * 2**k}) for k, col in enumerate("bcd")}
     costly = [replace(b, cells={**b.cells, "gru": slow[b.col]}) if b.col in slow else b for b in found]
     assert [one.cost("gru") for one in ranked(costly)] == [0.5, pytest.approx(2.0)]  # the cube root of 1 * 2 * 4
     both = [ranks["a"], stats.rankdata(means)]
     assert mean_ranks(found) == pytest.approx({row: (both[0][i] + both[1][i]) / 2 for i, row in enumerate(CORE)})
+    elsewhere = [replace(block, paper="q") if block.col == "c" else block for block in found]
+    assert [one.means() for one in ranked(elsewhere)] == [one.means() for one in ranked(found)]
+    assert "(b, d of p and c of q are one, by their mean ranks)" in section([*elsewhere, replace(found[0], col="e")])
     other = [replace(block, paper="q", data=frozenset()) for block in found[:1]]
     text = section([*found, *other])
     assert "Over 3 data sets (b, c, d of p are one, by their mean ranks)" in text
