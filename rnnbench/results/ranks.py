@@ -1,9 +1,10 @@
 """Which architecture wins where, at which cost: mean ranks over the data sets of all papers.
 
-Models are ranked within a *block*, one column of one paper's table, by their mean test value. Columns on the same files,
-as forecasts of several horizons or two papers on JSB Chorales, are no data sets of their own, since the tests below take
-data sets to be independent: together they give one rank. Whether ranks differ at all is Friedman's test; two models differ where their mean ranks are further apart than Nemenyi's
-critical difference (Demsar 2006, Journal of Machine Learning Research 7).
+Models are ranked within a *block*, one column of one paper's table, by their mean test value. Columns on the same
+files, as forecasts of several horizons or two papers on JSB Chorales, are no data sets of their own, since the tests
+take data sets to be independent: together they give one rank. Whether ranks differ at all is Friedman's test; two
+models differ where their mean ranks are further apart than Nemenyi's critical difference (Demsar 2006, Journal of
+Machine Learning Research 7).
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ from rnnbench.tasks.task import Task
 
 STRATEGIES = ("direct", "recursive", "encoder_decoder")
 ANCHORS = ("last", "season")
+LOSSES = ("squared", "absolute")
+UNITS = ("scaled", "original")
 LEAST_DEVIATION = 1e-3  # of a predicted normal distribution, scaled: its density stays finite
 FLAT = 1e-6  # what varies by no more, relative to its mean, is the rounding of a constant
 TAIL = 1.2815515655446004  # 80 % of a normal distribution lie within so many standard deviations
@@ -61,7 +63,7 @@ class Forecasting(Task):
     1 for 100 %), rse, corr (LSTNet, Lai et al. 2018), mase (Hyndman & Koehler 2006: over the mean change over a season
     in training). mape means nothing where the truth comes near 0.
 
-    A model learns scaled values by the mean squared error; with ``output`` it learns quantiles by the pinball loss
+    A model learns scaled values by the mean squared error, or what ``loss`` says; with ``output`` it learns quantiles by the pinball loss
     (metrics pinball, and coverage: the part of the truth between the outer two), or mean and deviation of a normal
     distribution by its likelihood (nll per number, scaled; coverage of the central 80 %). Its point forecast is then
     the median or the mean.
@@ -75,6 +77,9 @@ class Forecasting(Task):
             values less the last one: it learns changes, as on differences. None: it learns values.
         output: ``point``, ``quantiles`` or ``gaussian``.
         quantiles: increasing, for that output; 0.5 among them.
+        loss: of a point forecast, the mean ``squared`` or ``absolute`` error.
+        loss_units: whether that is of ``scaled`` values, where all targets count alike, or of ``original`` ones, as
+            rse is, where those count most that vary most.
         augment: random changes of training windows; None: none.
         encoder: of direct forecasts, see ``Task``.
     """
@@ -99,6 +104,8 @@ class Forecasting(Task):
         anchor: Literal["last", "season"] | None = None,
         output: Literal["point", "quantiles", "gaussian"] = "point",
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
+        loss: Literal["squared", "absolute"] = "squared",
+        loss_units: Literal["scaled", "original"] = "scaled",
         augment: Augmentation | None = None,
         encoder: Callable[..., Any] | None = None,
     ):
@@ -111,13 +118,18 @@ class Forecasting(Task):
             raise ValueError(f"quantiles={list(quantiles)}: increasing numbers between 0 and 1")
         if 0.5 not in quantiles:
             raise ValueError(f"quantiles={list(quantiles)}: needs 0.5, which is the point forecast")
+        _check_loss(loss, loss_units, output)
         self.strategy, self.anchor, self.output, self.augment = strategy, anchor, output, augment
+        self.loss, self.loss_units = loss, loss_units
         self.quantiles = torch.tensor([*quantiles], dtype=torch.float64)
         self.without_spread = None if output == "point" else tuple(self.modes)
+        self._own: str | None = None  # metric that is the loss
         if output == "quantiles":
-            self.primary, self.modes = "pinball", {"pinball": "min", **self.modes}
+            self._own = self.primary = "pinball"
+            self.modes = {"pinball": "min", **self.modes}
         elif output == "gaussian":
-            self.primary, self.modes = "nll", {"nll": "min", **self.modes}
+            self._own = self.primary = "nll"
+            self.modes = {"nll": "min", **self.modes}
         elif output != "point":
             raise ValueError(f"output={output!r}: choose one of point, quantiles, gaussian")
         self.bind({})
@@ -222,16 +234,26 @@ class Forecasting(Task):
         return [{name: rows_NS[n].tolist() for name, rows_NS in named} for n in range(len(outputs.values))]
 
     def losses(self, outputs_NO: Tensor, targets_N: Tensor) -> Tensor:
-        """Squared error, pinball loss or negative log-likelihood, averaged over the numbers of a forecast."""
+        """Error, pinball loss or negative log-likelihood, averaged over the numbers of a forecast."""
         parts_NOP = self._split(outputs_NO)
         if self.output == "point":
-            return (parts_NOP[..., 0] - targets_N).square().mean(-1)
+            error_NO = self._error(parts_NOP[..., 0], targets_N)
+            return (error_NO.square() if self.loss == "squared" else error_NO.abs()).mean(-1)
         if self.output == "quantiles":
             over_NOP = targets_N[..., None] - parts_NOP
             q_P = self.quantiles.to(over_NOP)
             return torch.maximum(q_P * over_NOP, (q_P - 1) * over_NOP).mean((-1, -2))
         variance = _deviation(parts_NOP[..., 1]).square()
         return F.gaussian_nll_loss(parts_NOP[..., 0], targets_N, variance, full=True, reduction="none").mean(-1)
+
+    def _error(self, points_NO: Tensor, targets_NO: Tensor) -> Tensor:
+        """In the units of the loss."""
+        if self.loss_units == "scaled":
+            return points_NO - targets_NO
+        if self.log:
+            return self.original(points_NO) - self.original(targets_NO)
+        scale_O = self._scale_C.to(points_NO).repeat(points_NO.shape[-1] // len(self._scale_C))
+        return (points_NO - targets_NO) * scale_O  # a shift would only be rounded away
 
     # --- metrics
 
@@ -247,9 +269,8 @@ class Forecasting(Task):
             "rse": RelativeSquaredError(squared=False),
             "corr": Correlation(num_outputs=spec.target_size),
         }
-        if self.output != "point":
-            names = (self.primary, "coverage")
-            found |= {name: MeanMetric(nan_strategy="disable") for name in names}
+        if self._own:
+            found |= {name: MeanMetric(nan_strategy="disable") for name in (self._own, "coverage")}
         return MetricCollection(found, compute_groups=False)
 
     def train_metrics(self, spec: DataSpec) -> MetricCollection:
@@ -273,28 +294,46 @@ class Forecasting(Task):
                 "rse": tuple(one.flatten() / self._step for one in centred),
                 "corr": (point, truth) if truth.shape[-1] > 1 else (point[:, 0], truth[:, 0]),
                 "mase": ((point - truth).abs() / self._mase_C.to(truth).repeat(steps),),
-                self.primary: (losses_N,) if self.output != "point" else pair,
             }
+            if self._own:
+                fed[self._own] = (losses_N,)
             if (ends := self.interval(outputs_NO)) is not None:
                 fed["coverage"] = (((ends[0] <= targets_N) & (targets_N <= ends[1])).to(truth),)
         for name, metric in metrics.items():
             metric.update(*fed[str(name)])
 
     def constant(self, targets_N: Tensor, size: int) -> Tensor:
-        """The mean; each quantile; mean and deviation."""
+        """The mean or, by the absolute error, the median; each quantile; mean and deviation."""
         targets = targets_N.double()
         if self.output == "quantiles":
             found_PO = np.quantile(targets.numpy(), self.quantiles.numpy(), axis=0)  # torch's own has a largest size
             return torch.from_numpy(found_PO).mT.flatten()
         if self.output == "point":
-            return targets.mean(0)
+            return self._constant_point(targets)
         deviation = (targets.std(0, correction=0) - LEAST_DEVIATION).clamp(min=1e-6)
         raw = deviation + torch.log(-torch.expm1(-deviation))  # what softplus makes the deviation of
         return torch.stack([targets.mean(0), raw], dim=-1).flatten()
 
+    def _constant_point(self, targets_NO: Tensor) -> Tensor:
+        if self.loss == "absolute":
+            return targets_NO.quantile(0.5, dim=0)
+        if not self.log or self.loss_units == "scaled":
+            return targets_NO.mean(0)
+        steps = targets_NO.shape[-1] // len(self._scale_C)
+        return (self.original(targets_NO).mean(0).log() - self._shift_C.repeat(steps)) / self._scale_C.repeat(steps)
+
     def of_points(self, points_NO: Tensor) -> Tensor:
         """Outputs whose point forecasts are the given ones; of spread they say nothing."""
         return points_NO.repeat_interleave(self.parameters, dim=-1)
+
+
+def _check_loss(loss: str, units: str, output: str) -> None:
+    if loss not in LOSSES:
+        raise ValueError(f"loss={loss!r}: choose one of {', '.join(LOSSES)}")
+    if units not in UNITS:
+        raise ValueError(f"loss_units={units!r}: choose one of {', '.join(UNITS)}")
+    if output != "point" and (loss, units) != ("squared", "scaled"):
+        raise ValueError(f"loss={loss}, loss_units={units}: are for output=point; {output} has a loss of its own")
 
 
 def _deviation(raw: Tensor) -> Tensor:

@@ -3,6 +3,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
 from rnnbench.data.augmentation import Augmentation
@@ -65,6 +66,16 @@ def test_metrics_are_the_published_formulas(units, log):
                    "scale": {"a": 0.5, "b": 0.025}})  # fmt: skip
     pair = (truth, point) if units == "original" else (TRUTH, POINT)
     assert measure(task, flat(POINT)) == pytest.approx(formulas(truth, point, *pair), rel=1e-6)
+
+
+@pytest.mark.parametrize("output", ["point", "quantiles", "gaussian"])
+def test_what_selects_changes_no_metric(output):
+    outputs = torch.from_numpy(rng.normal(size=(40, 6 * Forecasting(output=output).parameters)))
+    found = measure(Forecasting(output=output), outputs)
+    for metric in Forecasting(output=output).modes:
+        task = Forecasting(output=output)
+        task.select_by(metric)
+        assert measure(task, outputs) == found
 
 
 def test_single_precision_is_enough():
@@ -165,6 +176,29 @@ def test_the_pinball_loss_and_its_best_constant():
     np.testing.assert_allclose(constant[:3], np.quantile(TRUTH[:, 0, 0], [0.2, 0.5, 0.7]))
 
 
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("units", ["scaled", "original"])
+@pytest.mark.parametrize(("loss", "of"), [("squared", np.square), ("absolute", np.abs)])
+def test_the_loss_of_a_point_and_its_best_constant(loss, of, units, log):
+    task = Forecasting(loss=loss, loss_units=units)
+    task.bind({**ARTIFACTS, "log": log, "shift": {"a": 1.5, "b": 2.0}, "scale": {"a": 0.3, "b": 0.5}})
+
+    def original(scaled):
+        values = scaled * [0.3, 0.5] + [1.5, 2.0] if units == "original" else scaled
+        return np.exp(values) if units == "original" and log else values
+
+    expected = of(original(POINT) - original(TRUTH)).mean((1, 2))
+    np.testing.assert_allclose(task.losses(flat(POINT), flat(TRUTH)), expected)
+    best = task.constant(flat(TRUTH), 6).numpy()
+
+    def total(constant):
+        return of(original(constant.reshape(STEPS, 2)) - original(TRUTH)).sum()
+
+    for i in range(6):
+        found = minimize_scalar(lambda x, i=i: total(np.where(np.arange(6) == i, x, best)), (-1, 1))
+        assert total(best) <= found.fun * (1 + 1e-9)
+
+
 def test_the_normal_distribution_and_its_best_constant():
     task = Forecasting(output="gaussian")
     assert task.output_size(SPEC) == 12
@@ -237,6 +271,9 @@ def test_outputs_of_the_head(strategy, size):
         ({"strategy": "seq2seq"}, "strategy='seq2seq'"),
         ({"anchor": "first"}, "anchor='first'"),
         ({"output": "laplace"}, "output='laplace'"),
+        ({"loss": "huber"}, "loss='huber': choose one of squared, absolute"),
+        ({"loss_units": "file"}, "loss_units='file': choose one of scaled, original"),
+        ({"loss": "absolute", "output": "gaussian"}, "loss=absolute, loss_units=scaled: are for output=point"),
         ({"quantiles": [0.5, 0.1]}, "quantiles="),
         ({"quantiles": [0.0, 0.5]}, "quantiles="),
         ({"quantiles": []}, "quantiles="),
