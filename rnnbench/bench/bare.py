@@ -21,6 +21,7 @@ from rnnbench.data.loader import EpochOrder
 from rnnbench.data.seeding import derive
 from rnnbench.errors import UserError
 from rnnbench.models import PARTS, build_model
+from rnnbench.training.devices import use_processor
 from rnnbench.training.plan import Plan
 
 LOSSES = {"regression": F.mse_loss, "classification": F.cross_entropy}
@@ -43,7 +44,7 @@ def train_bare(plan: Plan) -> Bare:
     """
     _check(plan)
     trainer, seed = plan.config["trainer"], plan.config["seed"]
-    torch.set_num_threads(plan.config["threads"])
+    use_processor(plan.config["threads"])
     splits = plan.dataset.load(derive(seed, "data"))
     spec, loss_of = plan.dataset.spec, LOSSES[plan.task.name]
     model = build_model(plan.backbone, spec, plan.task, [derive(seed, "init", part) for part in PARTS])

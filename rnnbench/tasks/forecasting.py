@@ -63,10 +63,10 @@ class Forecasting(Task):
     1 for 100 %), rse, corr (LSTNet, Lai et al. 2018), mase (Hyndman & Koehler 2006: over the mean change over a season
     in training). mape means nothing where the truth comes near 0.
 
-    A model learns scaled values by the mean squared error, or what ``loss`` says; with ``output`` it learns quantiles by the pinball loss
-    (metrics pinball, and coverage: the part of the truth between the outer two), or mean and deviation of a normal
-    distribution by its likelihood (nll per number, scaled; coverage of the central 80 %). Its point forecast is then
-    the median or the mean.
+    A model learns scaled values by the mean squared error, or what ``loss`` says. With ``output`` it learns quantiles
+    by the pinball loss (metrics pinball, and coverage: the part of the truth between the outer two), or mean and
+    deviation of a normal distribution by its likelihood (nll per number, scaled; coverage of the central 80 %). Its
+    point forecast is then the median or the mean.
 
     Args:
         name: the name of the task.

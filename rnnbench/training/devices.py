@@ -34,6 +34,15 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", message=".*ended before the epoch ended and your dataloader is.*")
 
 
+def use_processor(threads: int) -> None:
+    """Set what training does on the CPU: its threads, and that numbers too small for a whole float are 0.
+
+    Gradients that vanish over many steps come to such numbers, and arithmetic on them takes ten times as long.
+    """
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+
+
 def on_cpu(accelerator: str) -> bool:
     """Whether Lightning will run on the CPU with this ``trainer.accelerator``."""
     return accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())

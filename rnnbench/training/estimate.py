@@ -16,6 +16,7 @@ from rnnbench.records.estimates import ESTIMATES, Estimate, read_estimates, writ
 from rnnbench.records.paper import Paper
 from rnnbench.records.series import read_runs
 from rnnbench.training.compose import Composer
+from rnnbench.training.devices import use_processor
 from rnnbench.training.plan import Plan, make_plan
 from rnnbench.training.provenance import device_name
 from rnnbench.training.run import build_module
@@ -67,7 +68,7 @@ def seconds_per_step(plan: Plan, data: SequenceDataModule) -> float:
 
     Forward, backward and update; not what Lightning and validation add.
     """
-    torch.set_num_threads(plan.config["threads"])
+    use_processor(plan.config["threads"])
     module = build_module(plan)
     optimizer = plan.optimizer(module.model.parameters())
     times = []

@@ -23,7 +23,7 @@ from rnnbench.errors import UserError
 from rnnbench.tasks.module import SequenceModule
 from rnnbench.training.command import list_jobs, refuse_idle
 from rnnbench.training.compose import Composer, any_budget
-from rnnbench.training.devices import quiet
+from rnnbench.training.devices import quiet, use_processor
 from rnnbench.training.pictures import save_picture
 from rnnbench.training.plan import Plan, make_plan
 from rnnbench.training.run import DOUBLE, build_module, read_vectors
@@ -83,7 +83,7 @@ def range_test(plan: Plan, low: float, high: float, steps: int) -> tuple[np.ndar
     if settings["devices"] not in (1, "1", "auto"):
         raise UserError("lr-find: looks on one device, set trainer.devices=1")
     quiet()
-    torch.set_num_threads(plan.config["threads"])
+    use_processor(plan.config["threads"])
     data = SequenceDataModule(plan.dataset, plan.job.seed)
     data.setup()
     artifacts = plan.dataset.artifacts()

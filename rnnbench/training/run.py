@@ -31,7 +31,7 @@ from rnnbench.tasks.success import METRIC, Criterion
 from rnnbench.tasks.task import constant_outputs
 from rnnbench.tasks.translation import Translation
 from rnnbench.training.callbacks import ExactResume, Interrupted, Selection, StopFlag
-from rnnbench.training.devices import followers, quiet
+from rnnbench.training.devices import followers, quiet, use_processor
 from rnnbench.training.pictures import draw_forecast
 from rnnbench.training.plan import Plan, start_weights
 from rnnbench.training.provenance import PeakMemory, device_name, provenance
@@ -195,7 +195,7 @@ def assemble(
 ) -> Parts:
     """Build data, module, callbacks and trainer for an opened ``directory``; ``splits``: data loaded already."""
     quiet()
-    torch.set_num_threads(plan.config["threads"])
+    use_processor(plan.config["threads"])
     stop.check()  # loading data may take long; whoever has asked to stop by now need not wait for it
     data = SequenceDataModule(plan.dataset, plan.job.seed, splits)
     data.setup()

@@ -6,12 +6,13 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 
 from rnnbench.records.store import RunDirectory
 from rnnbench.training import devices
 from rnnbench.training.callbacks import StopFlag
-from rnnbench.training.devices import device_problem
+from rnnbench.training.devices import device_problem, use_processor
 from rnnbench.training.run import run
 
 TWO = ("trainer=ddp_cpu", "trainer.max_epochs=2", "dataset.ragged=true", "trainer.weight_noise=0.01")
@@ -75,3 +76,14 @@ def test_device_problem():
     assert device_problem("cpu", 2, "ddp", 2) is None
     assert "cannot share batches of 1" in device_problem("cpu", 2, "ddp", 1)
     assert "trainer.strategy=nope" in device_problem("cpu", 1, "nope", 1)
+
+
+def test_a_training_process_takes_numbers_too_small_for_a_float_for_zero():
+    before = torch.get_num_threads()
+    try:
+        use_processor(2)
+        assert torch.get_num_threads() == 2
+        assert (torch.tensor(1e-30) * 1e-10).item() == 0
+    finally:
+        torch.set_num_threads(before)
+        torch.set_flush_denormal(False)

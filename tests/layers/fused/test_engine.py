@@ -304,3 +304,28 @@ def test_what_is_not_finite_stays_in_its_row(bad: float):
     assert out[:2].isfinite().all()
     assert out[:, [0, 2, 3]].isfinite().all()
     assert out[2:, 1].isnan().any()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_gradients_too_small_for_a_float_are_zero_and_the_processor_is_left_as_it_was(threads):
+    before = torch.get_num_threads()
+    torch.set_flush_denormal(False)
+    torch.set_num_threads(threads)
+    try:
+        layer = Recurrent(RNN, 1, 1, engine="fused")
+        with torch.no_grad():
+            for name, value in layer.named_parameters():
+                value.fill_(1.0 if "ih" in name and "weight" in name else 0.1 if "weight" in name else 0.0)
+        x_TBI = torch.zeros(60, 64, 1, requires_grad=True)
+        layer(x_TBI)[0][-1].sum().backward()
+        expected_T = 0.1 ** torch.arange(59, -1, -1, dtype=torch.float64)
+        assert x_TBI.grad is not None
+        for b in (0, 63):
+            found_T = x_TBI.grad[:, b, 0].double()
+            large = expected_T > torch.finfo(torch.float32).tiny
+            torch.testing.assert_close(found_T[large], expected_T[large], rtol=1e-4, atol=0.0)
+            assert (~large).sum() > 20
+            assert not found_T[~large].any()
+        assert (torch.tensor(1e-30) * 1e-10).item() > 0
+    finally:
+        torch.set_num_threads(before)
