@@ -14,6 +14,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from statistics import median
 from typing import Any
 
 import torch
@@ -252,10 +253,9 @@ def check_vmap(example: Example) -> None:
 
 
 def check_float32(example: Example) -> None:
-    """The float32 error of outputs against float64 is at most twice that of ``nn.LSTM``."""
+    """The float32 error of outputs against float64 (median of three inputs) is at most twice that of ``nn.LSTM``."""
     larger = replace(example, input_size=40 if example.input_size == example.hidden_size else 24, hidden_size=40)
-    x_BTI = larger.inputs(4, 50)
-    error = _float32_error(lambda dtype: larger.layer(dtype), x_BTI)
+    error = median(_float32_error(larger.layer, x_BTI) for x_BTI in larger.inputs(3, 4, 50))
     allowed = 2 * _lstm_error(larger.input_size)
     assert error <= allowed, f"{example}: float32 error {error:.1e}, allowed {allowed:.1e}"
 
@@ -325,7 +325,8 @@ def _lstm_error(input_size: int) -> float:
             return nn.LSTM(input_size, 40, batch_first=True, dtype=dtype)
 
     generator = torch.Generator().manual_seed(1)
-    return _float32_error(lstm, torch.randn(4, 50, input_size, generator=generator, dtype=torch.float64))
+    inputs = torch.randn(3, 4, 50, input_size, generator=generator, dtype=torch.float64)
+    return median(_float32_error(lstm, x_BTI) for x_BTI in inputs)
 
 
 @torch.no_grad()

@@ -38,7 +38,7 @@ class Command:
                 start_new_session=True,
             )
 
-    def wait_for(self, pattern, seconds=90):
+    def wait_for(self, pattern, seconds=300):
         """Until files match in the runs folder, or the process has ended."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process.poll() is None and not any(self.folder.glob(pattern)):

@@ -40,7 +40,7 @@ def test_it_learns_to_say_digits_backwards_and_shows_where_it_looked(pairs, tmp_
     record = pairs.train(*words)
     assert record["metrics"]["test"]["bleu"] > 90
     assert set(record["metrics"]["train"]) == {"loss", "nll", "perplexity"}
-    assert record["series"]["valid/bleu"][-1] == pytest.approx(record["metrics"]["valid"]["bleu"], abs=5)
+    assert record["series"]["valid/bleu"][-1] == pytest.approx(record["metrics"]["valid"]["bleu"], abs=15)
     assert record["metrics"]["test"]["nll"] < 0.5 * record["baseline"]["nll"]
     assert record["selection"]["metric"] == "nll"
     path = pairs.plan(*words).path
