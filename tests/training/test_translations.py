@@ -35,12 +35,12 @@ def png_size(path):
 
 
 def test_it_learns_to_say_digits_backwards_and_shows_where_it_looked(pairs, tmp_path, capsys):
-    words = [*SMALL, "model.hidden_size=24", "dataset.batch_size=16", "optimizer.lr=0.01", "trainer.max_epochs=14"]
+    words = [*SMALL, "model.hidden_size=24", "dataset.batch_size=16", "optimizer.lr=0.01", "trainer.max_epochs=20"]
     words += ["task.beam=2", "task.valid_bleu=true", "trainer.clip_norm=1"]
     record = pairs.train(*words)
     assert record["metrics"]["test"]["bleu"] > 90
     assert set(record["metrics"]["train"]) == {"loss", "nll", "perplexity"}
-    assert record["series"]["valid/bleu"][-1] == pytest.approx(record["metrics"]["valid"]["bleu"], abs=15)
+    assert record["series"]["valid/bleu"][-1] == pytest.approx(record["metrics"]["valid"]["bleu"], abs=5)
     assert record["metrics"]["test"]["nll"] < 0.5 * record["baseline"]["nll"]
     assert record["selection"]["metric"] == "nll"
     path = pairs.plan(*words).path
