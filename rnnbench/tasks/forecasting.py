@@ -27,13 +27,13 @@ from torchmetrics import (
 )
 
 from rnnbench.data.augmentation import Augmentation
+from rnnbench.data.series import UNITS
 from rnnbench.data.spec import Batch, DataSpec, Outputs
 from rnnbench.tasks.task import Task
 
 STRATEGIES = ("direct", "recursive", "encoder_decoder")
 ANCHORS = ("last", "season")
 LOSSES = ("squared", "absolute")
-UNITS = ("scaled", "original")
 LEAST_DEVIATION = 1e-3  # of a predicted normal distribution, scaled: its density stays finite
 FLAT = 1e-6  # what varies by no more, relative to its mean, is the rounding of a constant
 TAIL = 1.2815515655446004  # 80 % of a normal distribution lie within so many standard deviations
