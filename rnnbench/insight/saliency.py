@@ -22,6 +22,7 @@ from rnnbench.data.text import UNKNOWN, user_texts
 from rnnbench.errors import UserError
 from rnnbench.insight.heat import draw
 from rnnbench.records.events import write_image
+from rnnbench.records.files import write_whole
 from rnnbench.tasks import Classification, Forecasting, LanguageModelling, Polyphonic, Regression, Tagging
 from rnnbench.training.predict import Trained
 
@@ -232,8 +233,7 @@ def saliency(
         if trained.config["logger"]["tensorboard"]:
             write_image(folder, "saliency", *draw(own, method))
         panels += own
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(draw(panels, method)[0])
+    write_whole(path, draw(panels, method)[0])
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rnnbench.errors import UserError, nearest
 from rnnbench.records.events import write_layout, write_scalars
+from rnnbench.records.files import write_whole
 from rnnbench.records.record import Run
 from rnnbench.records.store import slug, write_json
 from rnnbench.results.curves import Curve, Curves, average
@@ -120,9 +122,10 @@ def plot(
         panel = [one for one in curves if one.panel == title]
         draw_curves(axis, panel, metric or primary(panel), looks, log)
         axis.legend(fontsize="small")
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
-    return Path(path)
+    path, picture = Path(path), io.BytesIO()
+    figure.savefig(picture, dpi=150, format=path.suffix.removeprefix("."))
+    write_whole(path, picture.getvalue())
+    return path
 
 
 def appearances(labels: Sequence[str]) -> dict[str, tuple[str, str]]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from rnnbench.data.module import SequenceDataModule
 from rnnbench.errors import UserError
 from rnnbench.records.events import write_image
+from rnnbench.records.files import write_whole
 from rnnbench.tasks.forecasting import Forecasting
 from rnnbench.tasks.module import SequenceModule, predict
 from rnnbench.training.plan import Plan
@@ -113,5 +114,6 @@ def save_picture(figure: Figure, path: Path) -> None:
     if path.is_dir():
         raise UserError(f"--out {path}: is a folder; name the picture, as {path / 'picture.png'}")
     kind = path.suffix.lower().removeprefix(".")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100, format=kind if kind in figure.canvas.get_supported_filetypes() else "png")
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=100, format=kind if kind in figure.canvas.get_supported_filetypes() else "png")
+    write_whole(path, picture.getvalue())

@@ -21,6 +21,7 @@ from rnnbench.data.text import user_texts
 from rnnbench.errors import UserError
 from rnnbench.models import Translator
 from rnnbench.records.events import write_image, write_text
+from rnnbench.records.files import write_whole
 from rnnbench.tasks.module import SequenceModule
 from rnnbench.tasks.translation import Translation
 from rnnbench.training.plan import Plan
@@ -54,8 +55,7 @@ def draw_attention(trained: Trained, source: str, path: Path) -> None:
         raise UserError("--picture: the run has task.composition.attention=none, its decoder looks nowhere")
     batch = trained.dataset.read(source, trained.artifacts).batch(torch.arange(len(user_texts(source)[:PANELS])))
     png, _ = _figure(look(model, task, batch, user_texts(source)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(png)
+    write_whole(path, png)
 
 
 @torch.no_grad()

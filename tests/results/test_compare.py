@@ -1,3 +1,4 @@
+import os
 import re
 
 import pytest
@@ -159,3 +160,17 @@ def test_common_models_look_alike_in_every_picture():
     assert len(set(many.values())) == 5
     assert list(few) == ["lstm", "irnn"]
     assert len(set(appearances([str(n) for n in range(25)]).values())) == 25
+
+
+def test_a_picture_that_cannot_be_drawn_to_its_end_leaves_the_old_one(runs, tmp_path, monkeypatch):
+    def breaks_off(figure, target, **options):
+        target.write_bytes(b"half") if isinstance(target, os.PathLike) else target.write(b"half")
+        raise OSError("no space left on device")
+
+    old = tmp_path / "curves.png"
+    old.write_bytes(b"old")
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", breaks_off)
+    with pytest.raises(OSError, match="no space left"):
+        plot(runs, old)
+    assert old.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [old]
