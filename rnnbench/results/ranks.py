@@ -1,10 +1,10 @@
 """Which architecture wins where, at which cost: mean ranks over the data sets of all papers.
 
 Models are ranked within a *block*, one column of one paper's table, by their mean test value. Columns on the same
-files, as forecasts of several horizons or two papers on JSB Chorales, are no data sets of their own, since the tests
-take data sets to be independent: together they give one rank. Whether ranks differ at all is Friedman's test; two
-models differ where their mean ranks are further apart than Nemenyi's critical difference (Demsar 2006, Journal of
-Machine Learning Research 7).
+files, as forecasts of several horizons or two papers on JSB Chorales, or from one generator, are no data sets of their
+own, since the tests take data sets to be independent: together they give one rank. Whether ranks differ at all is
+Friedman's test; two models differ where their mean ranks are further apart than Nemenyi's critical difference (Demsar
+2006, Journal of Machine Learning Research 7).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Block:
         col: the column.
         metric: what is compared, on test.
         cells: row to its cell, with all runs finished.
-        data: sha256 of its files; none of what is generated.
+        data: sha256 of its files, or the generator.
     """
 
     paper: str
@@ -66,7 +66,7 @@ class Block:
 
 @dataclass(frozen=True)
 class DataSet:
-    """The blocks on the same files."""
+    """The blocks on the same files, or from one generator."""
 
     blocks: tuple[Block, ...]
 
@@ -109,13 +109,14 @@ def blocks(papers: Sequence[Paper]) -> list[Block]:
                 cells = {row: result.cells[row, col] for row in table.rows if (row, col) in result.cells}
                 cells = {row: cell for row, cell in cells.items() if cell.sound and cell.interval}
                 if len(cells) > 1:
-                    found.append(Block(paper.name, col, table.metric, cells, _files(runs, col)))
+                    found.append(Block(paper.name, col, table.metric, cells, _data(runs, col)))
     return found
 
 
-def _files(runs: Sequence[Run], col: str) -> frozenset[str]:
+def _data(runs: Sequence[Run], col: str) -> frozenset[str]:
     records = [run.record for run in runs if run.record and run.job.dataset == col]
-    return frozenset(sha for record in records for sha in record["data_sha256"].values())
+    files = frozenset(sha for record in records for sha in record["data_sha256"].values())
+    return files or frozenset(name for r in records if (name := r["science"].get("dataset", {}).get("_target_")))
 
 
 def ranked(found: Sequence[Block]) -> list[DataSet]:
@@ -209,7 +210,10 @@ def _ranks(found: Sequence[Block]) -> str:
     text += f"; Friedman p = {p:.2g}{_without_a_paper(found)}." if p is not None else "."
     costs = (
         "Seconds: geometric mean with its 95 % t interval, at the sizes of the tables. Runs stood beside other work of "
-        "their machines, and validation says when they stop: `rnnbench bench` measures what a step costs."
+        "their machines, rows on different days and processors, and validation says when they stop: on one data set a "
+        "factor of two says nothing; `rnnbench bench` measures what a step costs. Most tables have one setting for all "
+        "models, their pages say which. Not ranked are tables that have no test part, and those whose rows are "
+        "variants of one model or differ in depth."
     )
     return f"{_answer(found)}\n\n{markdown_rows(lines)}\n\n{text} {costs}"
 

@@ -23,6 +23,7 @@ from rnnbench.records.store import RunDirectory
 from rnnbench.tasks.success import METRIC as SEQUENCES_TO_SUCCESS
 from rnnbench.training.command import Outcome, run_jobs
 from rnnbench.training.compose import Composer, is_installed, packaged
+from rnnbench.training.contents import count
 from rnnbench.training.plan import Plan
 from rnnbench.training.sweep import plan_all
 
@@ -73,7 +74,7 @@ def run_paper(
     """
     part, composer = paper.only(only), Composer(config_dir)
     master, _ = composer.sweep(["replicas=auto", *launcher])
-    outcome = None
+    outcome, planned = None, []
     _check_later(part, composer, master)
     for stage in ("search", "report"):
         records = read_runs(archive)
@@ -84,9 +85,10 @@ def run_paper(
         ]
         overrides = [job for _, job in jobs]
         plans = _plan(paper, composer, master, overrides)
-        planned = [(table, plan) for (table, _), plan in zip(jobs, plans)]
-        _check_plans(paper, planned)
-        kept = current(paper, records, planned)
+        own = [(table, plan) for (table, _), plan in zip(jobs, plans)]
+        _check_plans(paper, own)
+        planned += plans
+        kept = current(paper, records, own)
         if old := {run.job.identity for run in records} - {run.job.identity for run in kept}:
             _take_out(paper, old, archive, train)
         archived = {recipe(r.record["science"]) for r in kept if r.record}
@@ -100,6 +102,8 @@ def run_paper(
         _find_curves(paper, plans, archive)
         if outcome is not None and outcome.stopped:
             break
+    if not any(table.last for table in paper.tables):  # a quick form reads less
+        count(paper, planned, archive)
     return read_runs(archive), outcome
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from rnnbench.errors import UserError
 from rnnbench.records.archive import write_archive
+from rnnbench.records.contents import CONTENTS, Contents, write_contents
 from rnnbench.records.paper import load_paper
 from rnnbench.records.series import SERIES, read_runs, write_series
 from rnnbench.results.paper import BEGIN, END, check_marks, check_table, generated, results, write_digest, write_table
@@ -109,6 +110,12 @@ def test_a_record_or_a_table_changed_by_hand_is_found_out(paper, runs):
         with pytest.raises(UserError, match=f"needs the lines '{mark}' and"):
             check_table(paper)
         file.write_text(text)
+    text = page.read_text()
+    page.write_text(f"{text}\nWhat the owner of the page adds.\n")
+    check_table(paper)
+    page.write_text(f"| lstm | 0.405 |\n\n{text}")
+    with pytest.raises(UserError, match=r"README\.md: has text above the generated part"):
+        check_table(paper)
 
 
 def test_a_folder_elsewhere_has_no_front_page(tmp_path, runs):
@@ -249,3 +256,21 @@ def test_the_page_of_a_quick_form_says_so(paper):
     said = "The quick form, whose numbers say nothing of the paper: `trainer.max_epochs=1` and fewer runs."
     assert said in generated(paper.shortened(), [])
     assert "quick form" not in generated(paper, [])
+
+
+def test_the_page_of_a_quick_form_repeats_nothing_that_the_whole_form_came_to(paper):
+    notes = {"departures from the paper": ("One rate.",), "what came out": ("Twice as good.",)}
+    whole = replace(paper, notes=notes)
+    assert "Twice as good." in generated(whole, [])
+    assert "One rate." in generated(whole.shortened(), [])
+    assert "Twice as good." not in generated(whole.shortened(), [])
+
+
+def test_the_page_says_what_the_columns_that_were_run_hold(paper, runs):
+    held = Contents("adding", "0", 2, False, 1000, 200, 300, 30_000, 6_000, 9_000)
+    write_contents([held, replace(held, col="digits")], paper.folder / CONTENTS)
+    text = generated(paper, runs)
+    assert "- adding: 2 inputs a step; 1,000 / 200 / 300 sequences of 30,000 / 6,000 / 9,000 steps in all." in text
+    assert "digits" not in text
+    assert "sequences of" not in generated(paper, [])
+    assert "sequences of" not in generated(paper.shortened(), runs)  # it reads less

@@ -11,6 +11,7 @@ from scipy import stats
 
 from rnnbench.records.archive import write_archive
 from rnnbench.records.paper import load_paper
+from rnnbench.records.series import read_runs
 from rnnbench.results import ranks
 from rnnbench.results.compare import CORE as ORDER
 from rnnbench.results.ranks import (
@@ -82,6 +83,16 @@ def test_columns_on_the_same_files_are_one_data_set(papers):
     assert "Over 3 data sets (b, c, d of p are one, by their mean ranks)" in text
     values = [ranks["a"], means, ranks["a"]]
     assert friedman_p([*found, *other]) == pytest.approx(stats.friedmanchisquare(*zip(*values)).pvalue)
+
+
+def test_columns_of_one_generator_are_one_data_set(papers):
+    (paper,) = papers
+    runs = read_runs(paper.folder / "records.csv")
+    made = {"a": "rnnbench.data.Adding", "b": "rnnbench.data.Adding", "c": "rnnbench.data.CopyMemory"}
+    for run in runs:
+        run.record["science"] = {"dataset": {"_target_": made.get(run.job.dataset, run.job.dataset)}}
+    write_archive(runs, paper.folder / "records.csv")
+    assert [one.name for one in ranked(blocks(papers))] == ["a, b of p", "c of p", "d of p"]
 
 
 @pytest.mark.parametrize(("models", "q"), [(2, 1.960), (3, 2.343), (4, 2.569), (10, 3.164)])
