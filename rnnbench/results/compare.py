@@ -181,6 +181,8 @@ def draw_curves(
     if log:
         axis.set_yscale("log")
         axis.set_ylim(*_limits(list(curves.values()), lines, _rises(panel, metric)))
+    else:
+        axis.set_ylim(*_after_the_start(list(curves.values()), lines))
     axis.set_title(panel[0].panel)
     axis.set_xlabel("seconds" if seconds else "step")
     if seconds:
@@ -203,6 +205,15 @@ def _limits(curves: Sequence[Curve], lines: list[float], rises: bool) -> tuple[f
     shown = [value for value in [*(v for curve in curves for v in curve.mean), *lines] if value > 0]
     sane = math.inf if rises else 30 * max([curve.mean[0] for curve in curves] + lines)
     return min(shown) / 2, min(max(shown) * 2, sane)
+
+
+def _after_the_start(curves: Sequence[Curve], lines: list[float]) -> tuple[float, float]:
+    """Of a linear axis: all means after a tenth of the steps; before it they press what they come to into one line."""
+    begin = max(curve.steps[-1] for curve in curves) / 10
+    late = [value for curve in curves for step, value in zip(curve.steps, curve.mean) if step >= begin]
+    shown = [*late, *(curve.mean[-1] for curve in curves), *lines]
+    margin = 0.1 * (max(shown) - min(shown)) or 0.1 * abs(shown[0]) or 1.0
+    return min(shown) - margin, max(shown) + margin
 
 
 def _rises(panel: list[Curves], metric: str) -> bool:

@@ -1,6 +1,7 @@
 """Pictures of a paper from its committed records: curves, what quality costs, what trials came to or took.
 
-A picture carries the sum of what it was drawn from, so that one which does not belong to the records is found out.
+A picture carries the sum of what it was drawn from and that of its pixels, so that one which does not belong to the
+records, or was changed by hand, is found out.
 """
 
 from __future__ import annotations
@@ -43,8 +44,9 @@ COST = "quality_and_cost.png"
 SUCCESS = "sequences_to_success.png"
 TRIED = "trials.png"
 TEXTS = {
-    CURVES: "Validation metric over steps and over seconds: mean and 95 % band over seeds "
-    "(of logarithms where the axis is logarithmic)",
+    CURVES: "What each axis names, on validation, over steps and over seconds: mean and 95 % band over seeds "
+    "(of logarithms where the axis is logarithmic), as far as the shortest of the runs; a linear axis shows what "
+    "comes after the first tenth of the steps",
     COST: "Test metric against the seconds of a run: mean and 95 % interval over the runs reported "
     "(of logarithms where the axis is logarithmic)",
     TRIED: "Test metric of every trial: in colour the best by validation, with their mean and its 95 % interval; "
@@ -82,10 +84,21 @@ def check_pictures(paper: Paper, runs: Sequence[Run]) -> list[Path]:
 
 
 def save(figure: Any, path: Path, digest: str) -> None:
-    """Save a figure with the sum of what it shows."""
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=110, format="png", metadata={KEYWORD: digest, "Software": None})
-    write_whole(path, picture.getvalue())
+    """Save a figure with the sum of what it shows and that of its pixels."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    picture, whole, text = io.BytesIO(), io.BytesIO(), PngInfo()
+    figure.savefig(picture, dpi=110, format="png")
+    with Image.open(picture) as image:
+        text.add_text(KEYWORD, f"{digest} {_pixels(image)}")
+        image.save(whole, "PNG", pnginfo=text, dpi=(110, 110))
+    write_whole(path, whole.getvalue())
+
+
+def _pixels(image: Any) -> str:
+    """16 digits of the SHA-256 of what a picture looks like."""
+    return hashlib.sha256(image.tobytes()).hexdigest()[:16]
 
 
 def canvas(width: float, height: float) -> Any:
@@ -99,13 +112,12 @@ def canvas(width: float, height: float) -> Any:
 
 
 def is_of(path: Path, digest: str) -> bool:
-    """Whether the picture there is whole, and shows what has this sum."""
+    """Whether the picture there is whole, was not painted over, and shows what has this sum."""
     from PIL import Image
 
     try:
         with Image.open(path) as image:
-            image.verify()
-            return image.info.get(KEYWORD) == digest
+            return image.info.get(KEYWORD) == f"{digest} {_pixels(image)}"
     except (OSError, SyntaxError, ValueError):  # what Pillow raises for a PNG that is broken
         return False
 

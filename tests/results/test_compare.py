@@ -123,6 +123,16 @@ def test_a_metric_that_rises_is_not_taken_for_one_that_diverges(make):
     assert axis.get_ylim() == pytest.approx((0.005, 1.8))
 
 
+def test_a_linear_axis_shows_what_comes_after_the_start(make):
+    steps = list(range(1, 41))
+    values = [9.0, 5.0, 3.0, *(2.0 - 0.01 * i for i in range(37))]
+    run = make.run(series={"epoch": steps, "step": steps, "valid/mse": values}, baseline={"mse": 2.5})
+    axis = canvas(4, 3).subplots()
+    draw_curves(axis, average([run]), "mse", appearances(["lstm"]))
+    low, high = axis.get_ylim()
+    assert (low < values[-1], 2.5 < high < 5.0, low > 1.3) == (True, True, True)  # the baseline is seen
+
+
 def test_a_baseline_that_is_none_or_0_does_not_stand_in_the_way(make, tmp_path):
     series = {"epoch": [1, 2], "step": [1, 2], "valid/mse": [0.01, 0.5]}
     for value in (None, 0.0):

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from rnnbench.errors import UserError
 from rnnbench.records.archive import write_archive
@@ -152,6 +154,14 @@ def test_a_curve_or_a_picture_changed_by_hand_is_found_out(paper, runs):
         picture.write_bytes(damaged)
         with pytest.raises(UserError, match=r"quality_and_cost\.png: is damaged, or not drawn"):
             check_table(paper)
+    picture.write_bytes(content)
+    with Image.open(picture) as image:
+        kept = PngInfo()
+        kept.add_text("Description", image.info["Description"])
+        image.paste((255, 0, 0), (10, 10, 60, 60))
+        image.save(picture, "PNG", pnginfo=kept)  # painted over
+    with pytest.raises(UserError, match=r"quality_and_cost\.png: is damaged, or not drawn"):
+        check_table(paper)
     picture.unlink()
     with pytest.raises(UserError, match=r"quality_and_cost\.png: is damaged, or not drawn"):
         check_table(paper)
