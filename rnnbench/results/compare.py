@@ -123,7 +123,7 @@ def plot(
         draw_curves(axis, panel, metric or primary(panel), looks, log)
         axis.legend(fontsize="small")
     path, picture = Path(path), io.BytesIO()
-    figure.savefig(picture, dpi=150, format=path.suffix.removeprefix("."))
+    figure.savefig(picture, dpi=150, format=path.suffix.removeprefix(".") or None)
     write_whole(path, picture.getvalue())
     return path
 
