@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from torch import Tensor
+
 from rnnbench.data.dataset import Sequences
 from rnnbench.data.files import locate
 from rnnbench.errors import UserError
@@ -47,4 +49,6 @@ def _counted(col: str, key: str, plan: Plan) -> Contents:
 
 
 def _steps(part: Sequences) -> int:
-    return len(part) * part.inputs.shape[1] if part.lengths is None else int(part.lengths.sum())
+    if isinstance(part.inputs, Tensor):
+        return len(part) * part.inputs.shape[1]
+    return sum(map(len, part.inputs))
