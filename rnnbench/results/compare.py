@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count, cycle
 from pathlib import Path
+from statistics import quantiles
 from typing import TYPE_CHECKING, Literal
 
 from rnnbench.errors import UserError, nearest
@@ -28,7 +29,13 @@ CORE = ("tanh", "gru", "lstm")  # rows that papers have in common
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":")
 LEAST_SPAN = 2.0  # of a logarithmic axis
-TICKS = ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1,))  # of a decade, the finest first
+TICKS = (
+    (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
+    (1, 1.5, 2, 3, 5, 7),
+    (1, 2, 5),
+    (1, 3),
+    (1,),
+)  # of a decade, the finest first
 MOST_TICKS = 7  # whose numbers find room side by side in a panel
 
 
@@ -185,7 +192,7 @@ def draw_curves(
         axis.set_yscale("log")
         axis.set_ylim(*_limits(list(curves.values()), lines, _rises(panel, metric)))
     else:
-        axis.set_ylim(*_after_the_start(list(curves.values()), lines))
+        axis.set_ylim(*_after_the_start(list(curves.values()), lines, _rises(panel, metric)))
     axis.set_title(panel[0].panel)
     axis.set_xlabel("seconds" if seconds else "step")
     if seconds:
@@ -210,13 +217,22 @@ def _limits(curves: Sequence[Curve], lines: list[float], rises: bool) -> tuple[f
     return min(shown) / 2, min(max(shown) * 2, sane)
 
 
-def _after_the_start(curves: Sequence[Curve], lines: list[float]) -> tuple[float, float]:
-    """Of a linear axis: all means after a tenth of the steps; before it they press what they come to into one line."""
+def _after_the_start(curves: Sequence[Curve], lines: list[float], rises: bool) -> tuple[float, float]:
+    """Of a linear axis: means after a tenth of the steps, without peaks; these press the rest into one line."""
     begin = max(curve.steps[-1] for curve in curves) / 10
-    late = [value for curve in curves for step, value in zip(curve.steps, curve.mean) if step >= begin]
-    shown = [*late, *(curve.mean[-1] for curve in curves), *lines]
+    late = [[value for step, value in zip(curve.steps, curve.mean) if step >= begin] for curve in curves]
+    own = [values or [curve.mean[-1]] for values, curve in zip(late, curves)]
+    shown = [*(value for values in own for value in _without_peaks(values, rises)), *lines]
     margin = 0.1 * (max(shown) - min(shown)) or 0.1 * abs(shown[0]) or 1.0
     return min(shown) - margin, max(shown) + margin
+
+
+def _without_peaks(values: Sequence[float], rises: bool) -> list[float]:
+    """Without what is far worse than most (Tukey's "far out"): a short divergence of one run."""
+    if len(values) < 2:
+        return list(values)
+    low, _, high = quantiles(values, method="inclusive")
+    return [value for value in values if (low - value if rises else value - high) <= 3 * (high - low)]
 
 
 def _rises(panel: list[Curves], metric: str) -> bool:

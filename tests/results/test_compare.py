@@ -133,6 +133,24 @@ def test_a_linear_axis_shows_what_comes_after_the_start(make):
     assert (low < values[-1], 2.5 < high < 5.0, low > 1.3) == (True, True, True)  # the baseline is seen
 
 
+@pytest.mark.parametrize("rises", [False, True])
+def test_a_peak_leaves_a_linear_axis_and_what_is_learnt_late_does_not(make, rises):
+    """Either a short divergence, or a plateau that is left in the end."""
+    steps, sign = list(range(1, 41)), -1 if rises else 1
+    for values, (low, high) in (
+        ([2.0] * 30 + [9.0] * 3 + [1.9] * 7, (1.5, 2.5)),
+        ([2.0] * 36 + [1.5, 1.4, 1.3, 1.2], (1.0, 2.5)),
+    ):
+        series = {"epoch": steps, "step": steps, "valid/mse": [sign * value for value in values]}
+        run = make.run(series=series, baseline={"mse": None})
+        run.record["metric_modes"]["mse"] = "max" if rises else "min"
+        axis = canvas(4, 3).subplots()
+        draw_curves(axis, average([run]), "mse", appearances(["lstm"]), log=False)
+        ends = sorted(sign * end for end in axis.get_ylim())
+        assert low < ends[0] < min(values)
+        assert 2.0 < ends[1] < high
+
+
 @pytest.mark.parametrize("which", ["x", "y"])
 @pytest.mark.parametrize(
     ("values", "expected"),
@@ -141,6 +159,7 @@ def test_a_linear_axis_shows_what_comes_after_the_start(make):
         ([310.0, 480.0], [300, 400, 500]),
         ([229.6, 230.0], [200, 250, 300]),
         ([1.0, 90.0], [1, 2, 5, 10, 20, 50, 100]),
+        ([0.3, 200.0], [0.3, 1, 3, 10, 30, 100]),
         ([0.01, 1e4], [0.01, 0.1, 1, 10, 100, 1000, 10000]),
     ],
 )
