@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count, cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
+from statistics import quantiles
+from typing import TYPE_CHECKING, Literal
 
 from rnnbench.errors import UserError, nearest
 from rnnbench.records.events import write_layout, write_scalars
@@ -27,6 +28,15 @@ CORE = ("tanh", "gru", "lstm")  # rows that papers have in common
 # Okabe and Ito's colours, which the colour-blind tell apart; the line styles help in print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":")
+LEAST_SPAN = 2.0  # of a logarithmic axis
+TICKS = (
+    (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
+    (1, 1.5, 2, 3, 5, 7),
+    (1, 2, 5),
+    (1, 3),
+    (1,),
+)  # of a decade, the finest first
+MOST_TICKS = 7  # whose numbers find room side by side in a panel
 
 
 @dataclass(frozen=True)
@@ -182,7 +192,7 @@ def draw_curves(
         axis.set_yscale("log")
         axis.set_ylim(*_limits(list(curves.values()), lines, _rises(panel, metric)))
     else:
-        axis.set_ylim(*_after_the_start(list(curves.values()), lines))
+        axis.set_ylim(*_after_the_start(list(curves.values()), lines, _rises(panel, metric)))
     axis.set_title(panel[0].panel)
     axis.set_xlabel("seconds" if seconds else "step")
     if seconds:
@@ -207,13 +217,22 @@ def _limits(curves: Sequence[Curve], lines: list[float], rises: bool) -> tuple[f
     return min(shown) / 2, min(max(shown) * 2, sane)
 
 
-def _after_the_start(curves: Sequence[Curve], lines: list[float]) -> tuple[float, float]:
-    """Of a linear axis: all means after a tenth of the steps; before it they press what they come to into one line."""
+def _after_the_start(curves: Sequence[Curve], lines: list[float], rises: bool) -> tuple[float, float]:
+    """Of a linear axis: means after a tenth of the steps, without peaks; these press the rest into one line."""
     begin = max(curve.steps[-1] for curve in curves) / 10
-    late = [value for curve in curves for step, value in zip(curve.steps, curve.mean) if step >= begin]
-    shown = [*late, *(curve.mean[-1] for curve in curves), *lines]
+    late = [[value for step, value in zip(curve.steps, curve.mean) if step >= begin] for curve in curves]
+    own = [values or [curve.mean[-1]] for values, curve in zip(late, curves)]
+    shown = [*(value for values in own for value in _without_peaks(values, rises)), *lines]
     margin = 0.1 * (max(shown) - min(shown)) or 0.1 * abs(shown[0]) or 1.0
     return min(shown) - margin, max(shown) + margin
+
+
+def _without_peaks(values: Sequence[float], rises: bool) -> list[float]:
+    """Without what is far worse than most (Tukey's "far out"): a short divergence of one run."""
+    if len(values) < 2:
+        return list(values)
+    low, _, high = quantiles(values, method="inclusive")
+    return [value for value in values if (low - value if rises else value - high) <= 3 * (high - low)]
 
 
 def _rises(panel: list[Curves], metric: str) -> bool:
@@ -227,14 +246,22 @@ def _far(value: float, values: Sequence[float]) -> bool:
     return max(value - high, low - value) > 4 * (high - low) > 0
 
 
-def log_ticks(axis: Axes) -> None:
-    """A logarithmic horizontal axis with plain numbers at 1, 2 and 5."""
-    from matplotlib.ticker import LogLocator, NullFormatter
+def log_ticks(axis: Axes, which: Literal["x", "y"] = "x") -> None:
+    """A logarithmic axis over a factor of ``LEAST_SPAN`` or more, with plain numbers, as many as can be read."""
+    from matplotlib.ticker import FixedLocator, NullFormatter
 
-    axis.set_xscale("log")
-    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.xaxis.set_major_formatter("{x:g}")
-    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.set(**{f"{which}scale": "log"})
+    low, high = getattr(axis, f"get_{which}lim")()
+    wider = math.sqrt(max(1.0, LEAST_SPAN * low / high))  # points that lie close together are not to look far apart
+    low, high = low / wider, high * wider
+    axis.set(**{f"{which}lim": (low, high)})
+    decades = [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    choices = [[ten * own for ten in decades for own in digits if low <= ten * own <= high] for digits in TICKS]
+    ticks = next((found for found in choices if len(found) <= MOST_TICKS), choices[-1])
+    of_axis = axis.xaxis if which == "x" else axis.yaxis
+    of_axis.set_major_locator(FixedLocator(ticks))
+    of_axis.set_major_formatter("{x:g}")
+    of_axis.set_minor_formatter(NullFormatter())
 
 
 def _seconds_per_step(runs: Sequence[Run]) -> float:

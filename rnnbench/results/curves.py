@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from rnnbench.errors import UserError
@@ -65,16 +65,18 @@ class Curves:
     notes: tuple[str, ...]
 
 
-def average(runs: Sequence[Run], rows: str = "model", cols: str = "dataset") -> list[Curves]:
+def average(
+    runs: Sequence[Run], rows: str = "model", cols: str = "dataset", free: Collection[str] = ()
+) -> list[Curves]:
     """Mean and band over seeds for every model (and setting of it) on every data set.
 
     Diverged and unfinished runs are left out; where seeds stopped at different times, the curves end with the first,
-    since a mean over the rest would be one of other runs. The notes say both.
+    since a mean over the rest would be one of other runs. The notes say both. Settings that are ``free`` may differ.
 
     Raises:
         UserError: no run has finished, or none has kept its series; an unknown row or column.
     """
-    grid = arrange(runs, rows, cols)
+    grid = arrange(runs, rows, cols, free)
     curves = [_average(grid, row, col) for row, col in _places(grid)]
     curves = [one for one in curves if one.by_metric]
     if not curves:

@@ -13,46 +13,54 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rnnbench.records.files import write_whole
 from rnnbench.records.paper import Paper
-from rnnbench.records.paper_table import PaperTable
 from rnnbench.records.record import Run
 from rnnbench.results.compare import STYLES, appearances, draw_curves, log_ticks, primary
 from rnnbench.results.curves import average
+from rnnbench.results.panels import (
+    Panel,
+    costs,
+    no_better,
+    panels_of,
+    published,
+    sequences,
+    tested,
+    to_success,
+    to_success_with_curves,
+    with_curves,
+    with_series,
+    with_trials,
+)
 from rnnbench.results.statistics import Interval, as_factor, mean_interval
-from rnnbench.results.table import TRIALS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Looks = dict[str, tuple[str, str]]
 
-
-class Panel(NamedTuple):
-    """A column of a table: its finished runs that are reported, and all trials that they are the best of."""
-
-    table: PaperTable
-    col: str
-    members: list[Run]
-    tried: list[Run]
-
-
 CURVES = "learning_curves.png"
 COST = "quality_and_cost.png"
 SUCCESS = "sequences_to_success.png"
+TRIAL_CURVES = "curves_of_trials.png"
+TRIAL_COST = "seconds_to_success.png"
 TRIED = "trials.png"
 TEXTS = {
-    CURVES: "What each axis names, on validation, over steps and over seconds: mean and 95 % band over seeds "
-    "(of logarithms where the axis is logarithmic), as far as the shortest of the runs; a linear axis shows what "
-    "comes after the first tenth of the steps",
+    CURVES: "What each axis names, on validation, over steps and over seconds: mean and 95 % band over the runs "
+    "reported (of logarithms where the axis is logarithmic), as far as the shortest of the runs; a linear axis shows "
+    "what comes after the first tenth of the steps, without peaks of divergence",
     COST: "Test metric against the seconds of a run: mean and 95 % interval over the runs reported "
     "(of logarithms where the axis is logarithmic)",
     TRIED: "Test metric of every trial: in colour the best by validation, with their mean and its 95 % interval; "
     "in grey the others, a cross at the constant prediction for each that is no better or has diverged",
     SUCCESS: "Sequences to success: a dot a trial, a cross where one ended without success, a line at the mean of "
     "those that succeeded, a diamond at the paper's number",
+    TRIAL_CURVES: "What each axis names, on validation, over sequences and over seconds: a line a trial, since each "
+    "ends on its own, with a dot at its end where it succeeded and a cross where it did not",
+    TRIAL_COST: "Sequences to success against the seconds of a trial: a dot a trial, a cross where one ended without "
+    "success",
 }
 ACROSS = 4  # panels side by side
 MARKERS: dict[str, str] = dict(zip(STYLES, "os^D"))  # rows that share a colour
@@ -61,7 +69,7 @@ KEYWORD = "Description"  # of the PNG chunk that holds the sum
 
 def drawn(paper: Paper, runs: Sequence[Run]) -> dict[str, str]:
     """File name to description of each picture that ``runs`` are enough for."""
-    panels = _panels(paper, runs)
+    panels = panels_of(paper, runs)
     return {name: text for name, text in TEXTS.items() if _SHOWN[name](panels)}
 
 
@@ -73,7 +81,7 @@ def draw_pictures(paper: Paper, runs: Sequence[Run], folder: Path) -> None:
         if name not in names:
             path.unlink(missing_ok=True)
         elif not is_of(path, _sum(name, paper, runs)):
-            _DRAW[name](paper, _SHOWN[name](_panels(paper, runs)), path, _sum(name, paper, runs))
+            save(_DRAW[name](paper, _SHOWN[name](panels_of(paper, runs))), path, _sum(name, paper, runs))
 
 
 def check_pictures(paper: Paper, runs: Sequence[Run]) -> list[Path]:
@@ -125,10 +133,10 @@ def is_of(path: Path, digest: str) -> bool:
 def _sum(name: str, paper: Paper, runs: Sequence[Run]) -> str:
     """16 digits of the SHA-256 of what a picture shows."""
     shown: list[Any] = []
-    for panel in _panels(paper, runs):
+    for panel in panels_of(paper, runs):
         shown += [_shown(name, panel.table.metric, run) for run in panel.members]
         if name == SUCCESS:
-            shown.append(_published(panel.table, panel.col))
+            shown.append(published(panel.table, panel.col))
         if name == TRIED:
             shown += [_shown(name, panel.table.metric, run) for run in panel.tried]
     return hashlib.sha256(json.dumps([name, shown], sort_keys=True).encode()).hexdigest()[:16]
@@ -138,60 +146,16 @@ def _shown(name: str, metric: str, run: Run) -> list[Any]:
     record: Mapping[str, Any] = run.record or {}
     who = [run.job.dataset, run.job.model, run.job.seed]
     if name == SUCCESS:
-        return [*who, _sequences(run)]
+        return [*who, sequences(run)]
+    if name == TRIAL_COST:
+        return [*who, record["seconds"], sequences(run)]
+    if name == TRIAL_CURVES:
+        return [*who, record["seconds"], record["series"], record["steps"], sequences(run)[1]]
     if name == CURVES:
         return [metric, *who, record["seconds"], record["series"], record["steps"]]
     if name == TRIED:
-        return [metric, *who, run.metric("test", metric), _no_better(run, metric)]
+        return [metric, *who, run.metric("test", metric), no_better(run, metric)]
     return [metric, *who, record["seconds"], run.metric("test", metric)]
-
-
-def _panels(paper: Paper, runs: Sequence[Run]) -> list[Panel]:
-    found = []
-    for table in paper.tables:
-        reported = [run for run in table.reported(runs) if run.status == "finished"]
-        for col in table.cols:
-            of_rows = [[run for run in runs if (run.job.model, run.job.dataset) == (row, col)] for row in table.rows]
-            tried = [run for own in of_rows for run in table.trials.made(own)] if table.trials else []
-            found.append(Panel(table, col, [run for run in reported if run.job.dataset == col], tried))
-    return [panel for panel in found if panel.members]
-
-
-def _with_series(panel: Panel) -> list[Run]:
-    return [run for run in panel.members if run.record and run.record["series"].get("step")]
-
-
-def _with_curves(panels: Sequence[Panel]) -> list[Panel]:
-    """Those with curves of runs that were told the same."""
-    return [panel for panel in _tested(panels) if _with_series(panel) and panel.table.trials is None]
-
-
-def _tested(panels: Sequence[Panel]) -> list[Panel]:
-    """Those of tables that show what is measured on test data, not how long runs took that each end on their own."""
-    return [panel for panel in panels if "test" in panel.table.splits]
-
-
-def _tried(panels: Sequence[Panel]) -> list[Panel]:
-    """Those whose runs are the best of many trials."""
-    return [panel for panel in _tested(panels) if panel.tried]
-
-
-def _of_trials(panels: Sequence[Panel]) -> list[Panel]:
-    """Those that show how long runs took to a criterion."""
-    return [panel for panel in panels if panel.table.metric == TRIALS]
-
-
-def _sequences(run: Run) -> tuple[float, bool]:
-    """How many training sequences a trial took, and whether it succeeded."""
-    value = run.metric("train", TRIALS)
-    if value is not None:
-        return value, True
-    return (run.record or {"steps": 0})["steps"] * run.job.hparams.get("dataset.batch_size", 1), False
-
-
-def _published(table: PaperTable, col: str) -> dict[str, float]:
-    """Row to the paper's number."""
-    return {n.row: n.value for n in table.published if (n.col, n.metric) == (col, TRIALS)}
 
 
 def _looks(paper: Paper, panels: Sequence[Panel]) -> Looks:
@@ -201,18 +165,18 @@ def _looks(paper: Paper, panels: Sequence[Panel]) -> Looks:
     return {row: look for row, look in looks.items() if row in seen}
 
 
-def _draw_all_curves(paper: Paper, shown: Sequence[Panel], path: Path, digest: str) -> None:
+def _draw_all_curves(paper: Paper, shown: Sequence[Panel]) -> Any:
     """A panel over steps, under it one over seconds; the next panels below these."""
     looks = _looks(paper, shown)
     figure, axes = _grid(len(shown), heights=2, height=3.2)
     for at, panel in enumerate(shown):
-        curves = average(_with_series(panel))
+        curves = average(with_series(panel), free=panel.table.searched if panel.table.trials else ())
         of_labels = {one.label: looks[one.label.split(" (")[0]] for one in curves}
         below, across = divmod(at, ACROSS)
         draw_curves(axes[2 * below, across], curves, primary(curves), of_labels)
         draw_curves(axes[2 * below + 1, across], curves, primary(curves), of_labels, seconds=True)
     _name_lines(figure, looks)
-    save(figure, path, digest)
+    return figure
 
 
 def _grid(panels: int, heights: int, height: float) -> tuple[Any, Any]:
@@ -245,13 +209,13 @@ def _legend(figure: Any, styles: Mapping[str, Mapping[str, Any]]) -> None:
     figure.legend(lines, list(styles), loc="outside upper center", ncols=across, fontsize="small", frameon=False)
 
 
-def _draw_cost(paper: Paper, shown: Sequence[Panel], path: Path, digest: str) -> None:
+def _draw_cost(paper: Paper, shown: Sequence[Panel]) -> Any:
     looks = _looks(paper, shown)
     marks = {row: {"color": colour, "marker": MARKERS[dash]} for row, (colour, dash) in looks.items()}
     figure, axes = _grid(len(shown), heights=1, height=3.2)
     named = set()
     for axis, panel in zip(axes.flat, shown):
-        points = {row: points for row in looks if (points := _costs(panel, row))}
+        points = {row: points for row in looks if (points := costs(panel, row))}
         named |= set(points)
         values = [value for own in points.values() for _, value in own]
         means = [fmean(value for _, value in own) for own in points.values()]
@@ -269,13 +233,7 @@ def _draw_cost(paper: Paper, shown: Sequence[Panel], path: Path, digest: str) ->
         axis.grid(alpha=0.25)
     if named:
         _legend(figure, {row: {**mark, "linestyle": ""} for row, mark in marks.items() if row in named})
-    save(figure, path, digest)
-
-
-def _costs(panel: Panel, row: str) -> list[tuple[float, float]]:
-    """Seconds and test metric of each run of a row that has both."""
-    own = [(run.record, run.metric("test", panel.table.metric)) for run in panel.members if run.job.model == row]
-    return [(record["seconds"], value) for record, value in own if record and value is not None]
+    return figure
 
 
 def _interval(values: Sequence[float], log: bool = False) -> Interval:
@@ -288,15 +246,7 @@ def whiskers(found: Interval) -> list[list[float]] | None:
     return None if found.lo is None or found.hi is None else [[found.mean - found.lo], [found.hi - found.mean]]
 
 
-def _no_better(run: Run, metric: str) -> float | None:
-    """The constant prediction, where a run on its data is no better or has diverged."""
-    record: Mapping[str, Any] = run.record or {}
-    baseline, value = (record.get("baseline") or {}).get(metric), run.metric("test", metric)
-    sign = 1 if record.get("metric_modes", {}).get(metric, "min") == "min" else -1
-    return baseline if baseline is not None and (value is None or sign * (value - baseline) >= 0) else None
-
-
-def _draw_tried(paper: Paper, shown: Sequence[Panel], path: Path, digest: str) -> None:
+def _draw_tried(paper: Paper, shown: Sequence[Panel]) -> Any:
     looks = _looks(paper, shown)
     figure, axes = _grid(len(shown), heights=1, height=0.9 + 0.34 * len(looks))
     for axis, panel in zip(axes.flat, shown):
@@ -306,19 +256,19 @@ def _draw_tried(paper: Paper, shown: Sequence[Panel], path: Path, digest: str) -
         for at, row in enumerate(rows):
             rest = [run for run in others if run.job.model == row]
             for run, height in zip(rest, _apart(at, len(rest))):
-                value, baseline = run.metric("test", metric), _no_better(run, metric)
+                value, baseline = run.metric("test", metric), no_better(run, metric)
                 if baseline is not None:
                     axis.plot([baseline], [height], "x", ms=3, color="0.75")
                 elif value is not None:
                     axis.plot([value], [height], ".", ms=4, color="0.6")
-            if best := [value for _, value in _costs(panel, row)]:
+            if best := [value for _, value in costs(panel, row)]:
                 found = _interval(best)
                 axis.plot(best, [at] * len(best), "o", ms=4, color=looks[row][0], zorder=3)
                 axis.errorbar([found.mean], [at], xerr=whiskers(found), fmt="|", color="black", capsize=3)
         _name_rows(axis, rows)
         axis.set_title(panel.col)
         axis.set_xlabel(f"test {metric}")
-    save(figure, path, digest)
+    return figure
 
 
 def _apart(at: int, count: int) -> list[float]:
@@ -333,37 +283,86 @@ def _name_rows(axis: Axes, rows: Sequence[str]) -> None:
     axis.grid(alpha=0.25, axis="x")
 
 
-def _draw_success(paper: Paper, shown: Sequence[Panel], path: Path, digest: str) -> None:
+def _draw_success(paper: Paper, shown: Sequence[Panel]) -> Any:
     looks = _looks(paper, shown)
     figure, axes = _grid(len(shown), heights=1, height=2.6)
     for axis, (table, col, members, _) in zip(axes.flat, shown):
         rows = [row for row in table.rows if any(run.job.model == row for run in members)]
         for at, row in enumerate(rows):
-            found = [_sequences(run) for run in members if run.job.model == row]
+            found = [sequences(run) for run in members if run.job.model == row]
             reached, ended = ([n / 1000 for n, done in found if done is wanted] for wanted in (True, False))
             heights = _apart(at, len(found))
             axis.plot(reached, heights[: len(reached)], "o", ms=4, color=looks[row][0])
             axis.plot(ended, heights[len(reached) :], "x", ms=5, color="0.5")
             if reached:
                 axis.vlines(fmean(reached), at - 0.35, at + 0.35, color=looks[row][0])
-            if (number := _published(table, col).get(row)) is not None:
+            if (number := published(table, col).get(row)) is not None:
                 axis.plot([number / 1000], [at], "D", ms=7, mfc="none", mec="black")
         log_ticks(axis)
         _name_rows(axis, rows)
         axis.set_title(col)
         axis.set_xlabel("thousand sequences")
-    save(figure, path, digest)
+    return figure
+
+
+def _draw_curves_to_success(paper: Paper, shown: Sequence[Panel]) -> Any:
+    """A line a trial: a mean over trials would end with the first that succeeds."""
+    looks = _looks(paper, shown)
+    figure, axes = _grid(len(shown), heights=2, height=3.2)
+    for at, panel in enumerate(shown):
+        below, across = divmod(at, ACROSS)
+        of_sequences, of_seconds = axes[2 * below, across], axes[2 * below + 1, across]
+        for run in with_series(panel):
+            record: Mapping[str, Any] = run.record or {}
+            series, name = record["series"], f"valid/{record['primary_metric']}"
+            colour, dash = looks[run.job.model]
+            _, done = sequences(run)
+            a_step = run.job.hparams.get("dataset.batch_size", 1) / 1000, record["seconds"] / record["steps"]
+            for axis, width in zip((of_sequences, of_seconds), a_step):
+                xs = [step * width for step in series["step"]]
+                axis.plot(xs, series[name], color=colour, linestyle=dash, linewidth=0.8, alpha=0.7)
+                axis.plot(xs[-1:], series[name][-1:], "o" if done else "x", ms=4, color=colour)
+                axis.set_ylabel(name)
+        for axis, label in ((of_sequences, "thousand sequences"), (of_seconds, "seconds")):
+            log_ticks(axis)
+            log_ticks(axis, "y")
+            axis.set_title(panel.col)
+            axis.set_xlabel(label)
+            axis.grid(alpha=0.25)
+    _legend(figure, {row: {"color": colour, "linestyle": dash} for row, (colour, dash) in looks.items()})
+    return figure
+
+
+def _draw_seconds_to_success(paper: Paper, shown: Sequence[Panel]) -> Any:
+    looks = _looks(paper, shown)
+    figure, axes = _grid(len(shown), heights=1, height=3.2)
+    for axis, panel in zip(axes.flat, shown):
+        for run in panel.members:
+            (total, done), seconds = sequences(run), (run.record or {})["seconds"]
+            axis.plot([seconds], [total / 1000], "o" if done else "x", ms=4, alpha=0.7, color=looks[run.job.model][0])
+        log_ticks(axis)
+        log_ticks(axis, "y")
+        axis.set_title(panel.col)
+        axis.set_xlabel("seconds of a trial")
+        axis.set_ylabel("thousand sequences")
+        axis.grid(alpha=0.25)
+    _legend(figure, {row: {"color": colour, "marker": "o", "linestyle": ""} for row, (colour, _) in looks.items()})
+    return figure
 
 
 _SHOWN: dict[str, Callable[[Sequence[Panel]], list[Panel]]] = {
-    CURVES: _with_curves,
-    COST: _tested,
-    TRIED: _tried,
-    SUCCESS: _of_trials,
+    CURVES: with_curves,
+    COST: tested,
+    TRIED: with_trials,
+    SUCCESS: to_success,
+    TRIAL_CURVES: to_success_with_curves,
+    TRIAL_COST: to_success,
 }
-_DRAW: dict[str, Callable[[Paper, Sequence[Panel], Path, str], None]] = {
+_DRAW: dict[str, Callable[[Paper, Sequence[Panel]], Any]] = {
     CURVES: _draw_all_curves,
     COST: _draw_cost,
     TRIED: _draw_tried,
     SUCCESS: _draw_success,
+    TRIAL_CURVES: _draw_curves_to_success,
+    TRIAL_COST: _draw_seconds_to_success,
 }

@@ -8,7 +8,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 
 from rnnbench.errors import UserError
 from rnnbench.records.events import read_scalars
-from rnnbench.results.compare import appearances, compare, draw_curves, plot
+from rnnbench.results.compare import appearances, compare, draw_curves, log_ticks, plot
 from rnnbench.results.curves import average
 from rnnbench.results.pictures import canvas
 
@@ -131,6 +131,49 @@ def test_a_linear_axis_shows_what_comes_after_the_start(make):
     draw_curves(axis, average([run]), "mse", appearances(["lstm"]))
     low, high = axis.get_ylim()
     assert (low < values[-1], 2.5 < high < 5.0, low > 1.3) == (True, True, True)  # the baseline is seen
+
+
+@pytest.mark.parametrize("rises", [False, True])
+def test_a_peak_leaves_a_linear_axis_and_what_is_learnt_late_does_not(make, rises):
+    """Either a short divergence, or a plateau that is left in the end."""
+    steps, sign = list(range(1, 41)), -1 if rises else 1
+    for values, (low, high) in (
+        ([2.0] * 30 + [9.0] * 3 + [1.9] * 7, (1.5, 2.5)),
+        ([2.0] * 36 + [1.5, 1.4, 1.3, 1.2], (1.0, 2.5)),
+    ):
+        series = {"epoch": steps, "step": steps, "valid/mse": [sign * value for value in values]}
+        run = make.run(series=series, baseline={"mse": None})
+        run.record["metric_modes"]["mse"] = "max" if rises else "min"
+        axis = canvas(4, 3).subplots()
+        draw_curves(axis, average([run]), "mse", appearances(["lstm"]), log=False)
+        ends = sorted(sign * end for end in axis.get_ylim())
+        assert low < ends[0] < min(values)
+        assert 2.0 < ends[1] < high
+
+
+@pytest.mark.parametrize("which", ["x", "y"])
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([74.0, 125.0], [80, 100, 120]),
+        ([310.0, 480.0], [300, 400, 500]),
+        ([229.6, 230.0], [200, 250, 300]),
+        ([1.0, 90.0], [1, 2, 5, 10, 20, 50, 100]),
+        ([0.3, 200.0], [0.3, 1, 3, 10, 30, 100]),
+        ([0.01, 1e4], [0.01, 0.1, 1, 10, 100, 1000, 10000]),
+    ],
+)
+def test_a_logarithmic_axis_has_numbers_and_a_factor_of_two_at_least(which, values, expected):
+    axis = canvas(4, 3).subplots()
+    axis.plot(values, values, "o")
+    log_ticks(axis, which)
+    low, high = axis.get_xlim() if which == "x" else axis.get_ylim()
+    assert high / low >= 2 - 1e-9
+    assert low < min(values) <= max(values) < high
+    of_axis = axis.xaxis if which == "x" else axis.yaxis
+    seen = [label.get_text() for label, at in zip(of_axis.get_ticklabels(), of_axis.get_ticklocs()) if low < at < high]
+    assert seen == [f"{value:g}" for value in expected if low < value < high]
+    assert len(seen) >= 3
 
 
 def test_a_baseline_that_is_none_or_0_does_not_stand_in_the_way(make, tmp_path):

@@ -9,10 +9,23 @@ from PIL import Image
 from scipy import stats
 
 from rnnbench.results import pictures
-from rnnbench.results.pictures import COST, CURVES, SUCCESS, TRIED, check_pictures, draw_pictures, drawn
+from rnnbench.results.pictures import (
+    COST,
+    CURVES,
+    SUCCESS,
+    TRIAL_COST,
+    TRIAL_CURVES,
+    TRIED,
+    check_pictures,
+    draw_pictures,
+    drawn,
+)
 
 declared = runpy.run_path(str(Path(__file__).parents[1] / "records" / "test_paper_table.py"))
 ROWS = {"lstm": ["model=lstm"], "gru": ["model=gru"]}
+COUNTED = "sequences_to_success"
+STEPS = ((0, (1, 2, 3)), (1, (1, 3, 5)))  # seed to where its curve has points
+FOUR = {"dataset.batch_size": 4}
 
 
 @pytest.fixture
@@ -61,25 +74,65 @@ def test_without_curves_or_runs_there_is_less_to_draw(paper, runs, make):
     assert not (paper.folder / CURVES).exists()
 
 
-def test_trials_are_drawn_where_a_paper_counts_sequences(tmp_path, make):
-    counted = "sequences_to_success"
-    number = {"values": [{"row": "lstm", "col": "adding", "metric": counted, "value": 40, "split": "train"}]}
-    changes = {"metric": counted, "splits": ["train"], "published": number}
-    declared["without_search"](tmp_path / "p", rows=ROWS, **changes)
-    paper = declared["load_paper"](tmp_path / "p")
+@pytest.fixture
+def counting(tmp_path):
+    """A paper that counts sequences to success."""
+    number = {"values": [{"row": "lstm", "col": "adding", "metric": COUNTED, "value": 40, "split": "train"}]}
+    declared["without_search"](tmp_path / "p", rows=ROWS, metric=COUNTED, splits=["train"], published=number)
+    return declared["load_paper"](tmp_path / "p")
 
-    def trial(model, seed, sequences):
+
+@pytest.fixture
+def trial(make):
+    """A run that took so many sequences, or none that were enough."""
+
+    def made(model, seed, sequences, **more):
         metrics = {split: {"mse": 0.1} for split in ("train", "valid", "test")}
-        metrics["train"][counted] = sequences
-        return make.run(0.1, model=model, seed=seed, metrics=metrics)
+        metrics["train"][COUNTED] = sequences
+        return make.run(0.1, model=model, seed=seed, metrics=metrics, **more)
 
+    return made
+
+
+def test_trials_are_drawn_where_a_paper_counts_sequences(counting, trial):
     runs = [trial(m, s, None if (m, s) == ("gru", 1) else 30.0 + s) for m in ROWS for s in (0, 1)]
-    assert list(drawn(paper, runs)) == [SUCCESS]
-    draw_pictures(paper, runs, paper.folder)
-    assert Image.open(paper.folder / SUCCESS).size[0] > 300
-    assert check_pictures(paper, runs) == []
+    assert list(drawn(counting, runs)) == [SUCCESS, TRIAL_CURVES, TRIAL_COST]
+    draw_pictures(counting, runs, counting.folder)
+    for name in (SUCCESS, TRIAL_CURVES, TRIAL_COST):
+        assert Image.open(counting.folder / name).size[0] > 300
+    assert check_pictures(counting, runs) == []
+    slower = [trial("lstm", 0, 30.0, seconds=1234.5), *runs[1:]]
+    assert [path.name for path in check_pictures(counting, slower)] == [TRIAL_CURVES, TRIAL_COST]
     later = [trial("lstm", 0, 31.0), *runs[1:]]
-    assert [path.name for path in check_pictures(paper, later)] == [SUCCESS]
+    assert [path.name for path in check_pictures(counting, later)] == [SUCCESS, TRIAL_COST]
+    failed = [trial("lstm", 0, None), *runs[1:]]
+    assert TRIAL_CURVES in [path.name for path in check_pictures(counting, failed)]  # its mark is another
+
+
+def test_each_trial_has_a_curve_of_its_own_length_that_ends_in_what_became_of_it(counting, trial, figures):
+    curves = {
+        seed: {"epoch": [*steps], "step": [*steps], "valid/mse": [0.5 / s for s in steps]} for seed, steps in STEPS
+    }
+    runs = [trial("lstm", 0, 60.0, series=curves[0], seconds=6.0, steps=3, hparams=FOUR)]
+    runs.append(trial("lstm", 1, None, series=curves[1], seconds=20.0, steps=5, hparams=FOUR))
+    draw_pictures(counting, runs, counting.folder)
+    of_sequences, of_seconds = figures[TRIAL_CURVES].axes
+    for axis, a_step in ((of_sequences, [0.004, 0.004]), (of_seconds, [2.0, 4.0])):
+        lines = [line for line in axis.lines if line.get_marker() == "None"]
+        ends = [line for line in axis.lines if line.get_marker() != "None"]
+        assert [line.get_marker() for line in ends] == ["o", "x"]
+        for line, end, width, (_, steps) in zip(lines, ends, a_step, STEPS):
+            np.testing.assert_allclose(line.get_xdata(), [width * step for step in steps])
+            assert end.get_xydata().tolist() == line.get_xydata()[-1:].tolist()
+    assert [text.get_text() for text in figures[TRIAL_CURVES].legends[0].get_texts()] == ["lstm"]
+
+
+def test_seconds_and_sequences_of_a_trial_are_a_dot_or_a_cross(counting, trial, figures):
+    runs = [trial("lstm", 0, 6000.0, seconds=6.0), trial("lstm", 1, None, seconds=20.0, steps=900, hparams=FOUR)]
+    draw_pictures(counting, runs, counting.folder)
+    (axis,) = figures[TRIAL_COST].axes
+    found = {line.get_marker(): line.get_xydata().tolist() for line in axis.lines}
+    assert found == {"o": [[6.0, 6.0]], "x": [[20.0, 3.6]]}
 
 
 @pytest.fixture
@@ -186,6 +239,11 @@ def test_every_trial_is_drawn_and_the_best_by_validation_with_their_interval(tmp
     assert len(set(map(tuple, points["x"]))) == 26  # none upon another
     ends = stats.t.interval(0.95, 1, values[:2].mean(), stats.sem(values[:2]))
     np.testing.assert_allclose(axis.containers[0].lines[2][0].get_segments()[0][:, 0], ends)
+    curves = [line for line in figures[CURVES].axes[0].lines if "n=" in line.get_label()]
+    assert sorted(line.get_label() for line in curves) == [
+        "gru (n=2)",
+        "lstm (n=2)",
+    ]  # one line whatever they were told
 
 
 def test_another_baseline_makes_another_picture_of_trials(tmp_path, make):
