@@ -18,7 +18,7 @@ from rnnbench.errors import UserError, nearest
 from rnnbench.records.claim import read_claims
 from rnnbench.records.declared import convert, is_text, read, read_yaml
 from rnnbench.records.paper_table import PaperTable, Quick
-from rnnbench.records.published import Published, read_published
+from rnnbench.records.published import METHODS, Published, read_published
 from rnnbench.records.record import SPLITS
 
 ARCHIVE = "records.csv"
@@ -180,10 +180,10 @@ def _check_table(table: PaperTable, name: str) -> None:
     for split in table.splits:
         if split not in SPLITS:
             raise UserError(f"{name}: splits: {split!r}; {nearest(split, SPLITS)}")
-    named = [(row, col) for row, cols in table.cells.items() for col in cols]
-    named += [(number.row, number.col) for number in table.published]
-    for row, col in named:
-        if row not in table.rows or col not in table.cols:
+    named = [(row, col, table.rows) for row, cols in table.cells.items() for col in cols]
+    named += [(n.row, n.col, [*table.rows, *(METHODS if n.split == "test" else ())]) for n in table.published]
+    for row, col, rows in named:
+        if row not in rows or col not in table.cols:
             raise UserError(f"{name}: {row} on {col} is not among its rows and columns")
     places = Counter((n.row, n.col, n.split, n.metric) for n in table.published)
     for (row, col, split, metric), times in places.items():

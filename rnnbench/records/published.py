@@ -12,6 +12,13 @@ from rnnbench.records.record import SPLITS
 
 SCALES = ("linear", "log", "error_rate")
 UP_TO_ONE = ("accuracy", "corr", "f1", "precision", "recall", "exact")  # what counts is the distance from 1
+METHODS = {  # rows of a table of the test split that need no training
+    "baseline": "the constant prediction that fits the training data best by the loss; of generated data the exact one",
+    "naive": "the last value goes on",
+    "seasonal naive": "the values of the last season go on",
+    "drift": "the line from the first value through the last goes on",
+    "AR": "autoregression by least squares, its order",
+}
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class Published:
     """One number of a paper.
 
     Attributes:
-        row: label of the table's row.
+        row: label of the table's row, or one of ``METHODS``.
         col: label of the table's column.
         metric: its name in our records.
         value: in the unit of our records.

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
+from rnnbench.records.published import METHODS
 from rnnbench.records.record import Run
 from rnnbench.results.group import PARTS, Grid, draw
 from rnnbench.results.statistics import mean_interval
@@ -14,13 +15,6 @@ from rnnbench.results.verdict import MIN_RUNS, TOO_FEW
 if TYPE_CHECKING:
     from rnnbench.results.table import Cell, Table
 
-METHODS = {
-    "baseline": "the constant prediction that fits the training data best by the loss; of generated data the exact one",
-    "naive": "the last value goes on",
-    "seasonal naive": "the values of the last season go on",
-    "drift": "the line from the first value through the last goes on",
-    "AR": "autoregression by least squares, its order",
-}
 IN_UNITS = ("mse", "mae", "rmse")  # of the dataset's choice; other errors are of original values or without unit
 SIMPLE = ("naive", "seasonal naive", "drift")
 RULES = {
@@ -161,6 +155,8 @@ def _verdicts(table: Table) -> Iterator[str]:
         yield f"Verdicts on {metric} are on {kind}."
     if any(cell.verdict and cell.verdict.kind == TOO_FEW for cell in cells):
         yield f"Too few runs: a verdict needs {MIN_RUNS}."
+    if untrained := sorted({str(cell.method) for cell in cells if cell.baseline}):
+        yield f"No verdict on {', '.join(untrained)}: no runs, no interval."
 
 
 def _repeats(grid: Grid) -> Iterator[str]:

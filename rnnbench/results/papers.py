@@ -59,7 +59,8 @@ def summarise(paper: Paper, runs: Sequence[Run]) -> Summary:
     for table in paper.tables:
         shown = [result for metric in table.metrics for result in results(table, runs, metric).values()]
         cells = [cell for result in shown for cell in result.cells.values() if cell.published]
-        verdicts.update(NOT_RUN if not cell.total else cell.verdict.kind if cell.verdict else OTHER for cell in cells)
+        unknown = [NOT_RUN if not cell.total and not cell.baseline else OTHER for cell in cells]
+        verdicts.update(cell.verdict.kind if cell.verdict else other for cell, other in zip(cells, unknown))
         verdicts[NOT_RUN] += len(table.published) - len(cells)
         claims.update(judged.outcome for judged in judge(table, table.reported(runs)))
         left += hours_left(table, runs, read_estimates(paper.folder / ESTIMATES)).values()

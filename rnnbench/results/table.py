@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from rnnbench.errors import UserError, nearest
-from rnnbench.records.published import Published, read_published
+from rnnbench.records.published import METHODS, Published, read_published
 from rnnbench.records.record import SPLITS, Run
 from rnnbench.results.group import Axis, Grid, arrange, data_key, draw
 from rnnbench.results.notes import notes
@@ -36,7 +36,7 @@ class Cell:
         best: not significantly worse than the best of those it is compared with.
         costs: means over the finished runs: backbone parameters, seconds, steps per second, peak memory in bytes.
         published: the number of a paper.
-        verdict: on it; None when a run failed or diverged.
+        verdict: on it; None when a run failed or diverged, and for what is no run.
         method: for what is no run but needs no training: ``baseline``, the constant prediction that fits best, or
             the name of a reference.
     """
@@ -127,9 +127,11 @@ def build(
     _check_metric(runs, metric, split)
     cells = {place: _cell(members, runs, metric, split, asked) for place, members in grid.cells.items()}
     cells = _mark(grid, cells, split)
-    grid, cells = _with_published(grid, cells, [_as_published(entry) for entry in published])
+    numbers = [_as_published(entry) for entry in published]
+    grid, cells = _with_published(grid, cells, [number for number in numbers if number.row not in METHODS])
     if split == "test":
         grid, cells = _with_methods(grid, cells)
+    grid, cells = _with_published(grid, cells, [number for number in numbers if number.row in METHODS])
     table = Table(grid.rows, grid.cols, cells, split, ())
     return replace(table, notes=tuple(notes(table, grid, free)))
 
@@ -231,7 +233,7 @@ def _with_published(
 
 
 def _verdict(cell: Cell, number: Published) -> Verdict | None:
-    if not cell.sound or not cell.values or cell.mode is None:
+    if cell.baseline or not cell.sound or not cell.values or cell.mode is None:
         return None
     if number.scale == "log" and min(cell.values) <= 0:  # it has no logarithm
         return None

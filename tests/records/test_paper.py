@@ -67,6 +67,8 @@ TRIALS = {"keys": {"optimizer.lr": {"low": 1e-4, "high": 1e-1}}, "count": 20, "s
         ({"splits": ["dev"]}, "splits: 'dev'; choose one of test, train, valid"),
         ({"published": {"metric": "mse"}}, "published: values is missing"),
         ({"published": {"metric": "mse", "values": [{**NUMBER, "row": "gru"}]}}, "gru on adding is not among"),
+        ({"published": {"metric": "mse", "values": [{**NUMBER, "row": "arima"}]}}, "arima on adding is not among"),
+        ({"published": {"metric": "mse", "values": [{**NUMBER, "row": "AR", "split": "train"}]}}, "AR on adding is"),
         ({"published": {"metric": "mse", "values": [NUMBER, NUMBER]}}, r"lstm on adding: stands 2 times \(mse on test"),
         ({"published": {"values": [NUMBER]}, "metric": "mse"}, "published, number 1: metric is missing"),
         ({"published": {"metric": "mse", "values": [{**NUMBER, "metric": "mae"}]}}, "the table shows no mae on test"),

@@ -13,7 +13,7 @@ from rnnbench.results.papers import check_front, check_pages, listing, summaries
 declared = runpy.run_path(str(Path(__file__).parents[1] / "records" / "test_paper_table.py"))
 ROOT = Path(__file__).parents[2]
 ROWS = {name: [f"model={name}"] for name in ("same", "low", "high", "wide", "never")}
-NUMBERS = [{"row": row, "col": "adding", "value": 0.5} for row in ROWS]
+NUMBERS = [{"row": row, "col": "adding", "value": 0.5} for row in (*ROWS, "baseline")]
 CLAIMS = [{"a": "low", "says": "better", "b": "high"}, {"a": "never", "says": "better", "b": "high"}]
 
 
@@ -41,18 +41,18 @@ def test_published_numbers_are_counted_by_verdict_and_hours_by_what_is_left(pape
         "reproduced": 1,
         "not reproduced, ours better": 1,
         "not reproduced, ours worse": 1,
-        "no verdict": 1,
+        "no verdict": 2,
         "not run": 1,
     }
     assert one.claims == {"supported": 1, "not run": 1}
     assert (one.runs, one.hours, one.runs_left, one.hours_left) == (20, pytest.approx(4.0), 5, pytest.approx(5.0))
     line = listing([one]).splitlines()[2]
-    assert line == "| p | 1 | 1 / 1 | 1 | 1 | 1 / 0 / 0 / 1 | 4.0 | 5.0 (5 runs) |"
+    assert line == "| p | 1 | 1 / 1 | 2 | 1 | 1 / 0 / 0 / 1 | 4.0 | 5.0 (5 runs) |"
 
 
 def test_a_paper_that_was_never_run_says_so(paper):
     one = summarise(paper, [])
-    assert one.verdicts["not run"] == len(ROWS)
+    assert one.verdicts["not run"] == len(NUMBERS)
     assert one.unmeasured == len(ROWS)
     assert "| 25 runs, 5 cells not measured |" in listing([one])
 

@@ -5,6 +5,7 @@ from scipy import stats
 
 from rnnbench.errors import UserError
 from rnnbench.records.published import Published
+from rnnbench.results.formats import to_markdown
 from rnnbench.results.table import build
 from rnnbench.results.verdict import REPRODUCED, TOO_FEW, verdict
 
@@ -176,6 +177,21 @@ def test_a_verdict_knows_how_a_number_was_printed_and_over_how_many_runs(make):
     found = build(seeds(make, values, metric="nll"), published=[number]).cells["lstm", "adding"].verdict
     assert found == verdict(values, 10.14, rounding=0.02, runs_averaged=7, scale="log")
     assert found.kind == REPRODUCED != verdict(values, 10.14, runs_averaged=7, scale="log").kind
+
+
+def test_a_published_number_of_a_method_stands_beside_ours_without_a_verdict(make):
+    runs = seeds(make, GOOD, references={"AR": {"mse": 0.05}})
+    entries = [
+        {"row": "AR", "col": "adding", "metric": "mse", "value": "0.04"},
+        {"row": "gru", "col": "adding", "metric": "mse", "value": "0.02"},
+    ]
+    table = build(runs, published=entries)
+    cell = table.cells["AR", "adding"]
+    assert (cell.values, cell.published.value, cell.verdict) == ((0.05,), 0.04, None)
+    assert table.rows.labels == ("lstm", "gru", "baseline", "AR")
+    line = next(line for line in to_markdown(table).splitlines() if line.startswith("| AR"))
+    assert line.startswith("| AR | 0.05000 | 0.04 | +0.01 | none |")
+    assert "No verdict on AR: no runs, no interval." in table.notes
 
 
 def test_a_published_number_of_another_metric_is_not_shown(make):
