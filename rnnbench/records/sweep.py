@@ -130,7 +130,7 @@ def distinguishing(groups: Iterable[Sequence[Mapping[str, Any]]]) -> list[str]:
     budget solves for, the last but one.
     """
     groups = [list(group) for group in groups]
-    keys = {key for group in groups for key in _varying(group)}
+    keys = {key for group in groups for key in varying(group)}
     kept: list[str] = []
     parts = _count_parts(groups, kept)
     for key in sorted(keys, key=_order):
@@ -170,7 +170,8 @@ def _without_seed(hparams: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in hparams.items() if key != "seed"}
 
 
-def _varying(group: Sequence[Mapping[str, Any]]) -> list[str]:
+def varying(group: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The keys of which several values meet in a group."""
     values: dict[str, set[str]] = defaultdict(set)
     for settings in group:
         for key in settings:

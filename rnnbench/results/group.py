@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from rnnbench.errors import UserError, nearest
 from rnnbench.records.identity import flatten
 from rnnbench.records.record import Run
-from rnnbench.records.sweep import distinguishing, short_label
+from rnnbench.records.sweep import distinguishing, short_label, varying
 
 T = TypeVar("T")
 UNKNOWN = "-"  # label of runs that do not say
@@ -158,6 +158,19 @@ def arrange(runs: Sequence[Run], rows: str, cols: str, free: Collection[str] = (
     row_labels = tuple(dict.fromkeys(row for row, _ in cells))
     col_labels = tuple(dict.fromkeys(_text(col) for col in _ordered([col for _, col, _ in placed])))
     return Grid(Axis(rows, row_labels), Axis(cols, col_labels), cells, base, tuple(keys))
+
+
+def unlike(grid: Grid) -> list[str]:
+    """The settings, apart from those of the model, that differ between rows that are compared."""
+    across = grid.rows.name == "dataset"
+    told = _told([run for members in grid.cells.values() for run in members])
+    compared: dict[Hashable, list[dict[str, Any]]] = {}
+    for (row, col), members in grid.cells.items():
+        line = grid.base[row] if across else col
+        own, told = told[: len(members)], told[len(members) :]
+        compared.setdefault((line, data_key(members, order=False)), []).extend(own)
+    found = {key for group in compared.values() for key in varying(group)}
+    return sorted(key for key in found if key.split(".")[0] in CHOSEN - {"model"} and key != "dataset")
 
 
 def _values(known: Sequence[dict[str, Any]], option: str, names: str) -> list[Any]:

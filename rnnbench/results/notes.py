@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnbench.records.published import METHODS
 from rnnbench.records.record import Run
-from rnnbench.results.group import PARTS, Grid, draw
+from rnnbench.results.group import PARTS, Grid, draw, unlike
 from rnnbench.results.statistics import mean_interval
 from rnnbench.results.verdict import MIN_RUNS, TOO_FEW
 
@@ -36,6 +36,9 @@ def notes(table: Table, grid: Grid, drawn: Collection[str] = ()) -> Iterator[str
         yield f"{mean}; it holds for the hyperparameters chosen and does not cover their choice."
     if grid.split_by:
         yield f"Rows were kept apart by what differs between their runs: {', '.join(grid.split_by)}."
+    fields = [name.strip() for axis in (grid.rows, grid.cols) for name in axis.name.split(",")]
+    if other := [key for key in unlike(grid) if key not in (*drawn, *grid.split_by, *fields)]:
+        yield f"Beside the model, rows differ in {', '.join(other)}."
     yield from _units(table, grid)
     yield from _marks(table)
     yield from _missing(runs)

@@ -1,7 +1,7 @@
 import pytest
 
 from rnnbench.errors import UserError
-from rnnbench.results.group import arrange, data_key, draw, settings
+from rnnbench.results.group import arrange, data_key, draw, settings, unlike
 
 
 def test_seeds_share_a_cell_and_other_settings_do_not(make):
@@ -157,3 +157,12 @@ def test_origins_of_a_cross_validation_are_the_same_data_only_together(make):
     assert data_key([first]) != data_key([second])
     assert (draw(first), draw(second)) == ((0, 0, 0), (0, 1, 0))
     assert settings(first) == settings(second)
+
+
+def test_settings_that_differ_between_rows_are_found_and_those_of_models_and_columns_are_not(make):
+    runs = [make.run(hparams={"optimizer.lr": 0.1, "model.dropout": 0.1})]
+    runs += [make.run(model="gru", hparams={"optimizer.lr": 0.2, "model.dropout": 0.2})]
+    runs += [make.run(dataset="digits", hparams={"optimizer.lr": 0.3, "trainer.clip_norm": 1.0})]
+    assert unlike(arrange(runs, "model", "dataset")) == ["optimizer.lr"]
+    assert unlike(arrange(runs, "dataset", "model")) == ["optimizer.lr"]
+    assert unlike(arrange(runs[::2], "model", "dataset")) == []

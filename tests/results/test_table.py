@@ -207,6 +207,14 @@ def test_a_published_number_goes_to_every_setting_of_its_row(make):
     assert all(table.cells[row, "adding"].published for row in table.rows.labels[:2])
 
 
+def test_a_note_names_what_differs_between_rows_unless_the_table_shows_it(make):
+    runs = seeds(make, GOOD, hparams={"optimizer.lr": 0.1}) + seeds(make, BAD, model="gru", hparams={"optimizer.lr": 1})
+    note = "Beside the model, rows differ in optimizer.lr."
+    assert note in build(runs).notes
+    assert note not in build(runs, rows="model,optimizer.lr").notes
+    assert note not in build(seeds(make, GOOD) + seeds(make, BAD, model="gru")).notes
+
+
 def test_notes_say_what_counts(make, runs):
     notes = " ".join(build(runs).notes)
     for words in (
