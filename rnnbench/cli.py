@@ -273,6 +273,7 @@ def _reproduce(args: argparse.Namespace) -> int:
         check_table(paper)
         check_declared(paper, args.config_dir)
         return 0
+    only = args.only or (paper.quick.only if args.quick else ())
     paper = paper.shortened() if args.quick else paper
     archive = default_archive(paper, args.quick, runs_dir())
     check_marks(paper, archive.with_name("README.md"))
@@ -280,12 +281,12 @@ def _reproduce(args: argparse.Namespace) -> int:
     if args.estimate:
         from rnnbench.training.estimate import estimate
 
-        estimate(paper.only(args.only), archive, args.config_dir)
+        estimate(paper.only(only), archive, args.config_dir)
     else:
         launcher = ["replicas=auto"]
         if args.workers > 1:
             launcher += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={args.workers}"]
-        _, outcome = run_paper(paper, archive, launcher, not args.table_only, args.config_dir, args.only)
+        _, outcome = run_paper(paper, archive, launcher, not args.table_only, args.config_dir, only)
     with alone(archive):
         runs = read_runs(archive)
         print(write_table(paper, runs, archive.with_name("README.md")))

@@ -59,8 +59,8 @@ class Paper:
         """The quick form; its records go nowhere near the real ones."""
         return replace(self, tables=tuple(table.shortened(self.quick) for table in self.tables))
 
-    def only(self, names: Sequence[str]) -> Paper:
-        """The rows and columns called ``names``; everything where there are none.
+    def only(self, names: Sequence[str], option: str = "--only") -> Paper:
+        """The rows and columns called ``names``, which ``option`` gave; everything where there are none.
 
         Raises:
             UserError: a name that no table has.
@@ -69,7 +69,7 @@ class Paper:
         cols = {name for table in self.tables for name in table.cols}
         for name in names:
             if name not in rows | cols:
-                raise UserError(f"--only {name}: no row or column of {self.name}; {nearest(name, rows | cols)}")
+                raise UserError(f"{option} {name}: no row or column of {self.name}; {nearest(name, rows | cols)}")
         return replace(self, tables=tuple(t.only(rows & set(names), cols & set(names)) for t in self.tables))
 
 
@@ -199,6 +199,7 @@ def _check(paper: Paper, path: Path) -> None:
         raise UserError(f"{path}: tables are empty: declare at least one")
     if paper.quick.draws < 1 or paper.quick.seeds < 1:
         raise UserError(f"{path}: quick: draws and seeds are at least 1")
+    paper.only(paper.quick.only, f"{path}: quick: only:")
     places = Counter(place for table in paper.tables for place in table.places)
     for (row, col), times in places.items():
         if times > 1:

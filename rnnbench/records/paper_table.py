@@ -62,11 +62,19 @@ class Search:
 
 @dataclass(frozen=True)
 class Quick:
-    """The quick form of a paper: values that a search tries, reported seeds, overrides after all others."""
+    """The quick form of a paper.
+
+    Attributes:
+        overrides: after all others.
+        draws: values that a search tries.
+        seeds: reported ones.
+        only: rows and columns that are run where the command line names none; all where there are none.
+    """
 
     overrides: tuple[str, ...]
     draws: int = 1
     seeds: int = 1
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

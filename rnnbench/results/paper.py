@@ -160,7 +160,8 @@ def generated(paper: Paper, runs: Sequence[Run]) -> str:
     """The paper's name, every table with its claims, search and what is missing; pictures, what was run, the notes."""
     parts = [f"# {paper.title}\n\n{paper.reference}\n"]
     for table in paper.tables:
-        parts += _table(table, runs, paper.folder)
+        if not table.last or table.own(runs):  # a quick form leaves most tables alone
+            parts += _table(table, runs, paper.folder)
     for picture, text in drawn(paper, runs).items():
         parts.append(f"![{text}]({picture})\n")
     parts += ["## Runs\n", _runs(paper, runs)]

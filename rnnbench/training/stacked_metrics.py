@@ -14,6 +14,7 @@ from rnnbench.tasks.task import Task
 from rnnbench.training.stacked_model import Scores
 
 HELD = 200_000  # numbers of a run that may wait; more would not fit a processor's cache
+BATCHES = 64  # that may wait; what they hold lies between the large tensors of their steps, whose space it breaks up
 
 
 class StackedMetrics:
@@ -33,7 +34,7 @@ class StackedMetrics:
         """Keep the scores of one batch, which no longer hang on a graph."""
         self._waiting.append(scores)
         self._numbers += scores.outputs[0].numel()
-        if self._numbers > HELD:
+        if self._numbers > HELD or len(self._waiting) >= BATCHES:
             self.flush()
 
     def flush(self) -> None:

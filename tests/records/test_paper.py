@@ -97,6 +97,7 @@ TRIALS = {"keys": {"optimizer.lr": {"low": 1e-4, "high": 1e-1}}, "count": 20, "s
         ({"quick": {"overrides": [], "draw": 2}}, "quick: unknown key 'draw'; did you mean draws"),
         ({"quick": {"overrides": [], "draws": "two"}}, "quick: draws='two' is not a whole number"),
         ({"quick": {"overrides": [], "seeds": 0}}, "quick: draws and seeds are at least 1"),
+        ({"quick": {"overrides": [], "only": ["ading"]}}, "quick: only: ading: no row or column of p; did you mean ad"),
         ({"notes": {"departures": "none"}}, "notes.departures='none' is not a list"),
     ],
 )

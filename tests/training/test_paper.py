@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from rnnbench.cli import main
 from rnnbench.errors import UserError
 from rnnbench.records.archive import read_archive, write_archive
 from rnnbench.records.paper import load_paper
@@ -200,6 +201,21 @@ def test_records_of_what_is_declared_otherwise_now_are_found(paper, runs):
     changed = replace(table, rows={**table.rows, "gru": (*table.rows["gru"], "optimizer.weight_decay=0.1")})
     old = outdated(replace(paper, tables=(changed,)), archive, runs.conf)
     assert {run.job.identity for run in old} == {run.job.identity for run in found if run.job.model == "gru"}
+
+
+def test_the_quick_form_runs_what_it_names_unless_the_command_line_names_something(paper, runs, capsys):
+    second = "tables: [{}, {table: Another, cols: {other: [dataset=toy]}, metric: mse, published: {values: []}}]"
+    text = (paper.folder / "paper.yaml").read_text().replace("quick: {", "quick: {only: [other, gru], ")
+    (paper.folder / "paper.yaml").write_text(f"{text}{second}\n")
+    words = ["reproduce", str(paper.folder), "--quick", "--config-dir", str(runs.conf)]
+    assert main(words) == 0
+    first = capsys.readouterr().out
+    assert main([*words, "--only", "toy", "rnn"]) == 0
+    then = capsys.readouterr().out
+    assert ("## Another" in first, "## Table 0" in first) == (True, False)
+    assert ("## Another" in then, "## Table 0" in then) == (True, True)
+    found = read_archive(next(runs.folder.rglob("quick/*/records.csv")))
+    assert {(run.job.model, run.job.dataset) for run in found} == {("gru", "other"), ("rnn", "toy")}
 
 
 def test_the_quick_form_of_a_folder_of_ones_own_has_records_of_its_own(paper, runs):
