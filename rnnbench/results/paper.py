@@ -187,7 +187,7 @@ def _table(table: PaperTable, runs: Sequence[Run], folder: Path) -> list[str]:
         parts += ["### Claims\n", _claims(judge(table, table.reported(runs)))]
     if table.search is not None and table.validation(runs):
         parts += ["### Search\n", _selection(table, runs)]
-    left = hours_left(table, runs, read_estimates(folder / ESTIMATES))
+    left = {} if table.last else hours_left(table, runs, read_estimates(folder / ESTIMATES))
     return parts + (["### Not run\n", _left(left)] if left else [])
 
 
