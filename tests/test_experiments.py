@@ -35,10 +35,9 @@ def test_a_row_trains_two_steps(table, row, col, tmp_path, monkeypatch):
     if table.trials is not None:
         words += table.trials.jobs()[0]
     words += ["debug=two_steps", "debug.limit_batches=2"]  # less than a quick form's own limit
-    plan = make_plan(Composer().one(words), words)
-    if "train_size" in plan.config["dataset"]:  # two steps need few
+    if "train_size" in Composer().one(words)["dataset"]:  # two steps need few
         words += ["dataset.train_size=100", "dataset.valid_size=20", "dataset.test_size=20"]
-        plan = make_plan(Composer().one(words), words)
+    plan = make_plan(Composer().one(words), words)
     for file in plan.dataset.files:
         if locate(file, os.environ.get("RNNBENCH_DATA")) is None:
             pytest.skip(f"{file} is not in the data folder (RNNBENCH_DATA)")

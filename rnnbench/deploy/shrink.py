@@ -217,7 +217,7 @@ def main(trained: Trained, run: Path, in_int8: bool, shares: Sequence[float], to
         markdown(variants, task.primary, list(task.modes)),
         "",
         *notes,
-        f"The test split was read once for each row. Times: median of {ROUNDS} rounds over {TIMED} sequences, one at a "
-        f"time, rows taking turns; threads: {threads}. Zeros save room in a deflated file, no time.",
+        f"The test split was read once for each row. Times: median of {ROUNDS} rounds over {TIMED} sequences at most, "
+        f"one at a time, rows taking turns; threads: {threads}. Zeros save room in a deflated file, no time.",
         f"numbers:     {run / FILE}",
     ]

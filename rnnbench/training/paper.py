@@ -103,7 +103,8 @@ def run_paper(
         if outcome is not None and outcome.stopped:
             break
     if not any(table.last for table in paper.tables):  # a quick form reads less
-        count(paper, planned, archive)
+        with alone(archive):
+            count(paper, planned, archive)
     return read_runs(archive), outcome
 
 
