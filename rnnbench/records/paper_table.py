@@ -122,6 +122,12 @@ class PaperTable:
         """All that it shows."""
         return (self.metric, *self.also)
 
+    def log(self, metric: str) -> list[str]:
+        """Columns where published numbers or claims of ``metric`` are compared by logarithms."""
+        logs = [(n.metric, n.col) for n in self.published if n.scale == "log"]
+        logs += [(self.metric, claim.col) for claim in self.claims if claim.scale == "log"]
+        return [col for col in self.cols if (metric, col) in logs]
+
     @property
     def searched(self) -> tuple[str, ...]:
         """The hyperparameters that differ within a cell."""

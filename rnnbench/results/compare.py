@@ -197,6 +197,8 @@ def draw_curves(
     axis.set_xlabel("seconds" if seconds else "step")
     if seconds:
         log_ticks(axis)
+    else:
+        axis.locator_params(axis="x", nbins=MOST_TICKS)
     axis.set_ylabel(metric)
     axis.grid(alpha=0.25)
 

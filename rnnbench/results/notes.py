@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rnnbench.records.published import METHODS
@@ -23,8 +23,11 @@ RULES = {
 }
 
 
-def notes(table: Table, grid: Grid, drawn: Collection[str] = ()) -> Iterator[str]:
-    """What a reader of ``table``, whose runs drew the settings ``drawn``, must know, a sentence each."""
+def notes(table: Table, grid: Grid, drawn: Collection[str] = (), log: Collection[str] = ()) -> Iterator[str]:
+    """What a reader of ``table`` must know, a sentence each.
+
+    Its runs drew the settings ``drawn``; values on the data sets ``log`` are compared by their logarithms.
+    """
     runs = [run for members in grid.cells.values() for run in members]
     varied = [len(set(values)) > 1 for values in zip(*(draw(run)[1:] for run in runs))]
     over = " and ".join(["seeds", *(name for name, several in zip(PARTS.values(), varied) if several)])
@@ -40,8 +43,10 @@ def notes(table: Table, grid: Grid, drawn: Collection[str] = ()) -> Iterator[str
     if other := [key for key in unlike(grid) if key not in (*drawn, *grid.split_by, *fields)]:
         yield f"Beside the model, rows differ in {', '.join(other)}."
     yield from _units(table, grid)
-    yield from _marks(table)
+    yield from _marks(table, [name for name in log if name in {run.job.dataset for run in runs}])
     yield from _missing(runs)
+    if any(cell.costs.get("parameters") for cell in table.cells.values()):
+        yield "Parameters: of the backbone, without what encodes its input and reads its output."
     if any("no success" in cell.missing for cell in table.cells.values()):
         yield (
             "No success: the criterion was not reached within the limit of sequences; the mean is of the others, "
@@ -73,13 +78,14 @@ def _units(table: Table, grid: Grid) -> Iterator[str]:
         yield "; ".join(f"{what}: {', '.join(names)}" for what, names in found.items()) + "."
 
 
-def _marks(table: Table) -> Iterator[str]:
+def _marks(table: Table, log: Sequence[str]) -> Iterator[str]:
     cells = table.cells.values()
     if any(cell.best for cell in cells):
         line = "row" if table.rows.name == "dataset" else "column"
+        scale = f", of logarithms on {', '.join(log)}" if log else ""
         yield (
-            f"Marked: the best of its {line} and all not significantly worse on the same data (t tests of all "
-            "pairs, paired by seed where data and seeds agree, Holm, 5 %); a shared mark is no claim of equality."
+            f"Marked: the best of its {line} and all not significantly worse on the same data (t tests of all pairs"
+            f"{scale}, paired by seed where data and seeds agree, Holm, 5 %); a shared mark is no claim of equality."
         )
 
 

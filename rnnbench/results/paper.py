@@ -147,7 +147,9 @@ def results(table: PaperTable, runs: Sequence[Run], metric: str | None = None) -
         numbers = [n for n in table.published if (n.split, n.metric) == (split, metric) and n.col in begun]
         free = table.searched if table.trials else ()
         asked = 0 if table.trials else len(table.seeds)
-        found[split] = build(reported, metric=metric, split=split, published=numbers, free=free, asked=asked)
+        found[split] = build(
+            reported, metric=metric, split=split, published=numbers, free=free, asked=asked, log=table.log(metric)
+        )
     return found
 
 
@@ -226,7 +228,8 @@ def _claims(judged: Sequence[Judged]) -> str:
         "Difference: the first less the second, with its 95 % interval; x: the ratio of their geometric "
         "means, tested on a log scale. "
         "p is Holm-adjusted over the tests of a difference of this table; a claim is supported or contradicted "
-        "at 5 %, equality only by two one-sided tests against its margin."
+        "at 5 %; equality is supported only by two one-sided tests against its margin, and contradicted where the "
+        "interval lies beyond it."
     )
     return f"{markdown_rows(lines)}\n\n{note}\n"
 

@@ -212,8 +212,9 @@ def _ranks(found: Sequence[Block]) -> str:
         "Seconds: geometric mean with its 95 % t interval, at the sizes of the tables. Runs stood beside other work of "
         "their machines, rows on different days and processors, and validation says when they stop: on one data set a "
         "factor of two says nothing; `rnnbench bench` measures what a step costs. Most tables have one setting for all "
-        "models, their pages say which. Not ranked are tables that have no test part, and those whose rows are "
-        "variants of one model or differ in depth."
+        "models, their pages say which. Not ranked are columns that not all three models have been run on, tables that "
+        "have no test part, those whose rows are variants of one model or differ in depth or size, and translation, "
+        "which was cut after six epochs."
     )
     return f"{_answer(found)}\n\n{markdown_rows(lines)}\n\n{text} {costs}"
 

@@ -165,6 +165,15 @@ def best_of_row(samples: Sequence[Sample | None], mode: str, alpha: float = ALPH
     return marks
 
 
+def logarithms(samples: Sequence[Sample | None]) -> list[Sample | None]:
+    """The samples by the logarithms of their values; None for all where one of these has none."""
+    present = [sample for sample in samples if sample is not None]
+    if any(value <= 0 for sample in present for value in sample.values.values()):
+        return [None] * len(samples)
+    logs = [None if s is None else {key: math.log(v) for key, v in s.values.items()} for s in samples]
+    return [None if s is None or log is None else Sample(log, s.data) for s, log in zip(samples, logs)]
+
+
 def _sample(samples: Sequence[Sample | None], i: int) -> Sample:
     sample = samples[i]
     assert sample is not None

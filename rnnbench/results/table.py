@@ -13,7 +13,7 @@ from rnnbench.records.published import METHODS, Published, read_published
 from rnnbench.records.record import SPLITS, Run
 from rnnbench.results.group import Axis, Grid, arrange, data_key, draw
 from rnnbench.results.notes import notes
-from rnnbench.results.statistics import Interval, Sample, best_of_row, mean_interval
+from rnnbench.results.statistics import Interval, Sample, best_of_row, logarithms, mean_interval
 from rnnbench.results.verdict import Verdict, verdict
 
 BASELINE = "baseline"
@@ -101,6 +101,7 @@ def build(
     published: Iterable[Published | Mapping[str, Any]] = (),
     free: Collection[str] = (),
     asked: int = 0,
+    log: Collection[str] = (),
 ) -> Table:
     """The table of ``runs``.
 
@@ -117,6 +118,7 @@ def build(
         published: numbers of a paper, see ``records.published``. A row that has not been run yet is added.
         free: settings that may differ within a cell: of trials.
         asked: runs that every cell should have; what it lacks counts as not run.
+        log: data sets whose values span decades: the best is found by logarithms.
 
     Raises:
         UserError: no runs; an unknown row, column, metric or split.
@@ -126,14 +128,14 @@ def build(
     grid = arrange(runs, rows, cols, free)
     _check_metric(runs, metric, split)
     cells = {place: _cell(members, runs, metric, split, asked) for place, members in grid.cells.items()}
-    cells = _mark(grid, cells, split)
+    cells = _mark(grid, cells, split, log)
     numbers = [_as_published(entry) for entry in published]
     grid, cells = _with_published(grid, cells, [number for number in numbers if number.row not in METHODS])
     if split == "test":
         grid, cells = _with_methods(grid, cells)
     grid, cells = _with_published(grid, cells, [number for number in numbers if number.row in METHODS])
     table = Table(grid.rows, grid.cols, cells, split, ())
-    return replace(table, notes=tuple(notes(table, grid, free)))
+    return replace(table, notes=tuple(notes(table, grid, free, log)))
 
 
 def _check_metric(runs: Sequence[Run], metric: str | None, split: str) -> None:
@@ -183,7 +185,9 @@ def _costs(runs: Sequence[Run]) -> dict[str, float | None]:
     return {key: fmean(found[key]) if found[key] else None for key in COSTS}
 
 
-def _mark(grid: Grid, cells: Mapping[tuple[str, str], Cell], split: str) -> dict[tuple[str, str], Cell]:
+def _mark(
+    grid: Grid, cells: Mapping[tuple[str, str], Cell], split: str, log: Collection[str]
+) -> dict[tuple[str, str], Cell]:
     """Mark the best among the cells of a column (a row, where rows are data sets) that saw the same data."""
     compared: dict[Any, list[tuple[str, str]]] = {}
     for (row, col), members in grid.cells.items():
@@ -192,6 +196,8 @@ def _mark(grid: Grid, cells: Mapping[tuple[str, str], Cell], split: str) -> dict
     marked = dict(cells)
     for places in compared.values():
         samples = [_sample(cells[place], grid.cells[place], split) for place in places]
+        if grid.cells[places[0]][0].job.dataset in log:
+            samples = logarithms(samples)
         mode = cells[places[0]].mode
         marks = best_of_row(samples, mode) if mode else [False] * len(places)
         for place, best in zip(places, marks):

@@ -189,3 +189,16 @@ def test_only_some_rows_and_columns(tmp_path):
     assert table.only(["lstm"], []).places == [("lstm", "adding"), ("lstm", "copy")]
     assert table.only(["tanh"], ["copy"]).places == [("tanh", "copy")]
     assert table.only([], ["another"]).places == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"claims": [{"a": "lstm", "says": "better", "b": "tanh", "scale": "log"}]},
+        {"published": {**DECLARED["published"], "scale": "log"}},
+    ],
+)
+def test_columns_whose_numbers_are_compared_by_logarithms(tmp_path, table, change):
+    assert table.log("mse") == []
+    logs = without_search(tmp_path / "logs", **change)
+    assert (logs.log("mse"), logs.log("mae")) == (["adding"], [])

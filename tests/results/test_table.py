@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -48,6 +49,19 @@ def test_the_best_is_marked_within_its_data_set(runs):
     assert table.cells["lstm", "adding"].best
     assert not table.cells["gru", "adding"].best
     assert not table.cells["lstm", "digits"].best  # alone there
+
+
+def test_the_best_of_what_spans_decades_is_found_by_logarithms(make):
+    small, large = [0.0020, 0.0030, 0.0022], [0.18, 0.35, 0.05]
+    assert stats.ttest_rel(small, large).pvalue > 0.05 > stats.ttest_rel(*map(np.log, (small, large))).pvalue
+    runs = seeds(make, small) + seeds(make, large, model="gru")
+    linear, logs = build(runs), build(runs, log=["adding", "elsewhere"])
+    assert [linear.cells[row, "adding"].best for row in ("lstm", "gru")] == [True, True]
+    assert [logs.cells[row, "adding"].best for row in ("lstm", "gru")] == [True, False]
+    assert any("of logarithms on adding, paired" in note for note in logs.notes)
+    assert not any("logarithms" in note for note in linear.notes)
+    without = build([*runs, make.run(0.0, seed=3, model="gru")], log=["adding"])  # nothing is compared
+    assert not any(cell.best for cell in without.cells.values())
 
 
 def test_the_best_is_marked_whatever_the_size_of_its_batches(make):
@@ -222,6 +236,7 @@ def test_notes_say_what_counts(make, runs):
         "95 % t interval",
         "hyperparameters chosen",
         "Holm",
+        "Parameters: of the backbone",
         "fits the training data best",
     ):
         assert words in notes
