@@ -97,7 +97,7 @@ class OriginalLSTM(OneStage):
         h' = o * (2 sigmoid(c') - 1)                   squash="paper"; o * tanh(c') with squash="tanh"
 
     With ``gates_seen`` all units of the hidden layer are connected: each sum also has W_qi i + W_qo o, of the gates one
-    step ago, as in the paper's experiment 1.
+    step ago, as the paper's counts of weights say in experiments 1 (264), 2c (364) and 3a (102).
 
     Source: Hochreiter and Schmidhuber 1997, "Long short-term memory", section 4 and appendix A.1, with memory
     blocks of one cell. Its gradient is truncated: that is ``TruncatedLSTM``; here it is whole. ``LSTMf`` of
