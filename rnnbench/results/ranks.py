@@ -213,8 +213,8 @@ def _ranks(found: Sequence[Block]) -> str:
         "their machines, rows on different days and processors, and validation says when they stop: on one data set a "
         "factor of two says nothing; `rnnbench bench` measures what a step costs. Most tables have one setting for all "
         "models, their pages say which. Not ranked are columns that not all three models have been run on, tables that "
-        "have no test part, those whose rows are variants of one model or differ in depth or size, and translation, "
-        "which was cut after six epochs."
+        "have no test part, and those that say so (`ranked: false`): their rows are variants of one model or differ in "
+        "depth or size, or their training was cut short."
     )
     return f"{_answer(found)}\n\n{markdown_rows(lines)}\n\n{text} {costs}"
 
