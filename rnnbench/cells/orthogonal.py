@@ -59,7 +59,7 @@ class _Orthogonal(Skewed):
 
     def angle(self, uniform: Tensor) -> Tensor:
         """The entries of A at the start, from numbers uniform in 0..1."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not define its angle")
 
 
 @dataclass(frozen=True)

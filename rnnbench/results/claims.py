@@ -20,6 +20,7 @@ from rnnbench.results.statistics import (
     difference_interval,
     equivalence,
     holm,
+    logarithms,
     paired_p,
     welch_p,
 )
@@ -115,6 +116,5 @@ def _baseline(members: Sequence[Run], metric: str, scale: str) -> Sample | None:
 
 def _scaled(values: Mapping[tuple[int, ...], float | None], data: Any, scale: str) -> Sample | None:
     numbers = {seed: value for seed, value in values.items() if value is not None}
-    if len(numbers) < len(values) or (scale == "log" and min(numbers.values(), default=1) <= 0):
-        return None
-    return Sample({s: math.log(v) for s, v in numbers.items()} if scale == "log" else numbers, data)
+    sample = Sample(numbers, data) if len(numbers) == len(values) else None
+    return logarithms([sample])[0] if scale == "log" else sample

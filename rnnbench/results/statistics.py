@@ -170,8 +170,7 @@ def logarithms(samples: Sequence[Sample | None]) -> list[Sample | None]:
     present = [sample for sample in samples if sample is not None]
     if any(value <= 0 for sample in present for value in sample.values.values()):
         return [None] * len(samples)
-    logs = [None if s is None else {key: math.log(v) for key, v in s.values.items()} for s in samples]
-    return [None if s is None or log is None else Sample(log, s.data) for s, log in zip(samples, logs)]
+    return [s and Sample({key: math.log(v) for key, v in s.values.items()}, s.data) for s in samples]
 
 
 def _sample(samples: Sequence[Sample | None], i: int) -> Sample:

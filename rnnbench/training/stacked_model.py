@@ -112,11 +112,11 @@ class StackedModel:
             indices: the sequences of each.
             seeds: of the randomness in each run's step.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not define train")
 
     def score(self, data: StackedSequences, runs: Sequence[int], indices: Sequence[Tensor]) -> Scores:
         """Losses of a batch of every run, at evaluation."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not define score")
 
     def _set_training(self, training: bool) -> None:
         for model in self.models:
