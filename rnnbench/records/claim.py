@@ -48,7 +48,7 @@ class Claim:
 def read_claims(
     entries: Sequence[Any], rows: Iterable[str], cols: Iterable[str], split: str, name: str = "claim"
 ) -> tuple[Claim, ...]:
-    """Claims from the entries of a YAML file; ``col`` is the first of ``cols`` unless given.
+    """Claims from the entries of a YAML file; ``col`` need not be given where there is one.
 
     Args:
         entries: of the file.
@@ -65,7 +65,7 @@ def read_claims(
 
 
 def _read(entry: Any, name: str, rows: list[str], cols: list[str], split: str) -> Claim:
-    claim = read(Claim, {"col": cols[0], **entry} if isinstance(entry, dict) else entry, name)
+    claim = read(Claim, {"col": cols[0], **entry} if isinstance(entry, dict) and len(cols) == 1 else entry, name)
     choices = (("a", rows), ("b", [*rows, BASELINE]), ("col", cols), ("says", SAYS), ("test", TESTS), ("scale", SCALES))
     for key, allowed in choices:
         if (value := getattr(claim, key)) not in allowed:

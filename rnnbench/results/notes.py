@@ -85,7 +85,8 @@ def _marks(table: Table, log: Sequence[str]) -> Iterator[str]:
         scale = f", of logarithms on {', '.join(log)}" if log else ""
         yield (
             f"Marked: the best of its {line} and all not significantly worse on the same data (t tests of all pairs"
-            f"{scale}, paired by seed where data and seeds agree, Holm, 5 %); a shared mark is no claim of equality."
+            f"{scale}, paired by seed where data and seeds agree, Holm, 5 %). A shared mark is no claim of equality: "
+            "models that spread widely can share it where a better mean that spreads little does not."
         )
 
 

@@ -160,10 +160,8 @@ def told_apart(found: Sequence[Block]) -> list[tuple[str, str]]:
 
 def section(found: Sequence[Block]) -> str:
     """What the blocks say, in Markdown, and the link to their picture."""
-    parts = [_where(found)] if found else ["Nothing has been run yet."]
-    if len(ranked(found)) >= LEAST:
-        parts += [_ranks(found), f"![{TEXT}]({PICTURE})"]
-    return "\n\n".join(parts) + "\n"
+    parts = [_ranks(found), f"![{TEXT}]({PICTURE})"] if len(ranked(found)) >= LEAST else []
+    return "\n\n".join([*parts, _where(found) if found else "Nothing has been run yet."]) + "\n"
 
 
 def draw_ranks(found: Sequence[Block], folder: Path) -> None:
@@ -183,13 +181,17 @@ def _mean(cell: Cell) -> float:
 
 def _where(found: Sequence[Block]) -> str:
     """A line a block: who is best, and what the LSTM and the GRU came to and took."""
-    lines = [["paper", "data", "test", "best", "lstm", "gru", "seconds lstm", "seconds gru"]]
+    lines = [["paper", "data", "metric", "best", "lstm", "gru", "seconds lstm", "seconds gru"]]
     for block in found:
         best = ", ".join(row for row, cell in block.cells.items() if cell.best) or NOTHING
         texts = [_text(block.cells.get(row)) for row in ("lstm", "gru")]
         seconds = [f"{block.seconds(row):.3g}" if row in block.cells else NOTHING for row in ("lstm", "gru")]
         lines.append([block.paper, block.col, block.metric, best, *texts, *seconds])
-    return f"{markdown_rows(lines)}\n\nBest: not significantly worse than the best of all models of that table (Holm)."
+    best = (
+        "Best: on test, not significantly worse than the best of all models of that table (Holm); a model that spreads "
+        "widely can stand there beside a better mean that does not."
+    )
+    return f"{markdown_rows(lines)}\n\n{best}"
 
 
 def _text(cell: Cell | None) -> str:
@@ -209,6 +211,7 @@ def _ranks(found: Sequence[Block]) -> str:
     )
     text += f"; Friedman p = {p:.2g}{_without_a_paper(found)}." if p is not None else "."
     costs = (
+        "Ranks are of means on test, also where no test tells models apart: see best below. "
         "Seconds: geometric mean with its 95 % t interval, at the sizes of the tables. Runs stood beside other work of "
         "their machines, rows on different days and processors, and validation says when they stop: on one data set a "
         "factor of two says nothing; `rnnbench bench` measures what a step costs. Most tables have one setting for all "

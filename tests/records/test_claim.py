@@ -6,14 +6,14 @@ from rnnbench.errors import UserError
 from rnnbench.records.claim import Claim, read_claims
 
 ROWS, COLS = ("lstm", "gru"), ("adding", "copying")
-ENTRY = {"a": "gru", "says": "better", "b": "lstm"}
+ENTRY = {"a": "gru", "says": "better", "b": "lstm", "col": "adding"}
 
 
-def test_the_first_column_is_meant_unless_another_is_named():
-    assert read_claims([ENTRY, {**ENTRY, "col": "copying"}], ROWS, COLS, "test") == (
-        Claim("gru", "lstm", "better", "adding"),
-        Claim("gru", "lstm", "better", "copying"),
-    )
+def test_a_claim_names_its_column_unless_there_is_one():
+    without = {key: value for key, value in ENTRY.items() if key != "col"}
+    assert read_claims([without], ROWS, ["copying"], "test") == (Claim("gru", "lstm", "better", "copying"),)
+    with pytest.raises(UserError, match="claim 2: col is missing"):
+        read_claims([ENTRY, without], ROWS, COLS, "test")
 
 
 def test_a_claim_reads_as_a_sentence():
