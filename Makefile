@@ -27,7 +27,7 @@ sweep: $(STAMP) ## the main job: five models, two tasks, three seeds; ends with 
 test: $(STAMP) ## the test suite (minutes)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not gpu and not browser"
 
-test-slow: $(STAMP) ## the long tests too
+test-slow: $(STAMP) ## the long tests
 	$(BIN)/python -m pytest -m "slow and not gpu"
 
 test-browser: $(STAMP) ## TensorBoard in a real Chromium (needs chromium and the browser extra)

@@ -86,12 +86,12 @@ def _lr_find(arguments: list[str]) -> int:
     return lr_find(arguments, parser)
 
 
-def _concluded(outcome: Outcome) -> int:
+def _concluded(outcome: Outcome, table: bool = True) -> int:
     if outcome.sweep is None:
         return outcome.code
     from rnnbench.results.summary import conclude
 
-    code = conclude(outcome.sweep, outcome.stopped)
+    code = conclude(outcome.sweep, outcome.stopped, table)
     return outcome.code or code  # in this order: an interrupted sweep is 130, though jobs are left
 
 
@@ -255,16 +255,13 @@ def _bench(arguments: list[str]) -> int:
 def _reproduce(args: argparse.Namespace) -> int:
     from rnnbench.records.files import alone
     from rnnbench.records.paper import load_paper
-    from rnnbench.records.series import read_runs
-    from rnnbench.results.paper import check_marks, check_table, write_digest, write_table
-    from rnnbench.results.pictures import draw_pictures
-    from rnnbench.results.summary import conclude
+    from rnnbench.results.paper import check_marks, check_table, write_page
     from rnnbench.training.compose import packaged
     from rnnbench.training.paper import check_declared, default_archive, run_paper
 
     own = Path(args.paper).parent if Path(args.paper).name == "paper.yaml" else Path(args.paper)
     called = shlex.join([args.paper, *(["--config-dir", str(args.config_dir)] if args.config_dir else [])])
-    if not (found := (own / "paper.yaml").exists()) and Path(args.paper).parent != Path():
+    if not (found := (own / "paper.yaml").exists()) and len(Path(args.paper).parts) != 1:
         raise UserError(f"{args.paper}: no folder with a paper.yaml; `rnnbench papers` lists ours by name")
     paper = load_paper(own if found else packaged("experiments") / args.paper, called)
     if args.check:
@@ -277,26 +274,18 @@ def _reproduce(args: argparse.Namespace) -> int:
     paper = paper.shortened() if args.quick else paper
     archive = default_archive(paper, args.quick, runs_dir())
     check_marks(paper, archive.with_name("README.md"))
-    outcome = None
+    outcomes = []
+    with alone(archive):
+        pass  # that this folder cannot be written is better known before the training
     if args.estimate:
         from rnnbench.training.estimate import estimate
 
         estimate(paper.only(only), archive, args.config_dir)
     else:
-        launcher = ["replicas=auto"]
-        if args.workers > 1:
-            launcher += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={args.workers}"]
-        _, outcome = run_paper(paper, archive, launcher, not args.table_only, args.config_dir, only)
-    with alone(archive):
-        runs = read_runs(archive)
-        print(write_table(paper, runs, archive.with_name("README.md")))
-        draw_pictures(paper, runs, archive.parent)
-        if archive.parent == paper.folder:
-            write_digest(paper, runs)
-    if outcome is None or outcome.sweep is None:
-        return outcome.code if outcome else 0
-    code = conclude(outcome.sweep, outcome.stopped, table=False)
-    return outcome.code or code
+        launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={args.workers}"] if args.workers > 1 else []
+        _, outcomes = run_paper(paper, archive, launcher, not args.table_only, args.config_dir, only)
+    print(write_page(paper, archive))
+    return max((_concluded(outcome, table=False) for outcome in outcomes), default=0)
 
 
 def _papers(args: argparse.Namespace) -> int:

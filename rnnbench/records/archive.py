@@ -8,6 +8,7 @@ was written.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -106,6 +107,14 @@ def _encode(value: Any) -> str:
 
 def _decode(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=_finite, parse_constant=_finite)
     except ValueError:
         return text
+
+
+def _finite(text: str) -> float:
+    """No record has another number: what cannot be compared is null."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value

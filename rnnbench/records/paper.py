@@ -40,6 +40,7 @@ class Paper:
         quick: its quick form.
         notes: title to sentences, printed under the tables.
         called: what the command line is told to find it; its name, unless it stands elsewhere.
+        source: the file as it was read.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class Paper:
     quick: Quick
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     called: str = ""
+    source: bytes = b""
 
     @property
     def name(self) -> str:
@@ -59,18 +61,33 @@ class Paper:
         """The quick form; its records go nowhere near the real ones."""
         return replace(self, tables=tuple(table.shortened(self.quick) for table in self.tables))
 
+    def check_unchanged(self) -> None:
+        """See, before its records are written, that they are still those of the declaration.
+
+        Raises:
+            UserError: the file is not the one that was read any more.
+        """
+        path = self.folder / "paper.yaml"
+        if self.source and path.read_bytes() != self.source:
+            raise UserError(
+                f"{path}: was changed meanwhile; nothing is lost, the same command goes on with what it says"
+            )
+
     def only(self, names: Sequence[str], option: str = "--only") -> Paper:
         """The rows and columns called ``names``, which ``option`` gave; everything where there are none.
 
         Raises:
-            UserError: a name that no table has.
+            UserError: a name that no table has, or none that has all of them.
         """
         rows = {name for table in self.tables for name in table.rows}
         cols = {name for table in self.tables for name in table.cols}
         for name in names:
             if name not in rows | cols:
                 raise UserError(f"{option} {name}: no row or column of {self.name}; {nearest(name, rows | cols)}")
-        return replace(self, tables=tuple(t.only(rows & set(names), cols & set(names)) for t in self.tables))
+        tables = tuple(table.only(rows & set(names), cols & set(names)) for table in self.tables)
+        if not any(table.places for table in tables):
+            raise UserError(f"{option} {' '.join(names)}: no table of {self.name} has these rows and columns together")
+        return replace(self, tables=tables)
 
 
 def load_paper(folder: Path, called: str = "") -> Paper:
@@ -83,7 +100,7 @@ def load_paper(folder: Path, called: str = "") -> Paper:
     if not path.exists():
         known = sorted(p.parent.name for p in folder.parent.glob("*/paper.yaml"))
         raise UserError(f"paper {folder.name}: there is no {path}; known papers: {', '.join(known) or 'none'}")
-    values = read_yaml(path)
+    values, source = read_yaml(path), path.read_bytes()
     if not isinstance(values, Mapping):
         raise UserError(f"{path}: declares no paper; give it {', '.join(OF_PAPER)} and the keys of its tables")
     values = _keys(values, str(path))
@@ -98,6 +115,7 @@ def load_paper(folder: Path, called: str = "") -> Paper:
         quick=read(Quick, values["quick"], f"{path}: quick"),
         notes=convert(values.get("notes", {}), Mapping[str, tuple[str, ...]], f"{path}: notes"),
         called=called or folder.name,
+        source=source,
     )
     _check(paper, path)
     return paper
@@ -168,6 +186,9 @@ def _check_table(table: PaperTable, name: str) -> None:
         for label in getattr(table, key):
             if not NAME.fullmatch(label) or not is_text(label):
                 raise UserError(f"{name}: {key}: {label!r} is no name: a letter, then letters, digits, _ . or -")
+    for label in table.rows:
+        if label in METHODS:
+            raise UserError(f"{name}: rows: {label} is what the table calls a method without training; rename the row")
     for part in ("search", "trials"):
         if (one := getattr(table, part)) is not None and (mistake := one.mistake()):
             raise UserError(f"{name}: {part}: {mistake}")

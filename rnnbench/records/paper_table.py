@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rnnbench.records.claim import Claim
@@ -35,12 +35,12 @@ class Search:
     grid: tuple[float, ...] = ()
 
     def values(self) -> list[float]:
-        """What is tried; draws have four significant digits, and those of a shorter search begin a longer one."""
+        """What is tried, each once; draws have four significant digits, and a shorter search begins a longer one."""
         if self.grid:
             return list(self.grid)
         generator = random.Random(self.seed)
         low, high = math.log(self.low), math.log(self.high)
-        return [float(f"{math.exp(generator.uniform(low, high)):.4g}") for _ in range(self.count)]
+        return list(dict.fromkeys(float(f"{math.exp(generator.uniform(low, high)):.4g}") for _ in range(self.count)))
 
     def mistake(self) -> str | None:
         """What is wrong with its numbers."""
@@ -133,6 +133,11 @@ class PaperTable:
         """The hyperparameters that differ within a cell."""
         return (self.search.key,) if self.search else tuple(self.trials.keys) if self.trials else ()
 
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Settings in which the runs of a cell may differ: a record counts on every machine, whatever its engine."""
+        return ("engine", *(self.searched if self.trials else ()))
+
     def tried(self) -> dict[str, list[float]]:
         """Each of these, and the values it takes."""
         if self.search is not None:
@@ -199,12 +204,12 @@ class PaperTable:
         sums: dict[tuple[str, str], dict[float, list[float]]] = {}
         if self.search is None:
             return {}
-        for run in self.own(runs):
-            value = run.job.hparams.get(self.search.key)
-            if run.job.seed not in self.search.seeds or value not in self.search.values() or run.record is None:
-                continue
+        for run in self._searched(self.own(runs)):
+            value = run.job.hparams[self.search.key]
             metric = run.metric("valid", self.search.metric)
-            worst = math.inf if run.record["metric_modes"].get(self.search.metric, "min") == "min" else -math.inf
+            worst = (
+                math.inf if (run.record or {})["metric_modes"].get(self.search.metric, "min") == "min" else -math.inf
+            )
             cell = sums.setdefault((run.job.model, run.job.dataset), {})
             cell.setdefault(value, []).append(worst if metric is None else metric)
         return {
@@ -238,6 +243,13 @@ class PaperTable:
         rows, cols = list(self.rows), list(self.cols)
         return sorted(kept, key=lambda r: (rows.index(r.job.model), cols.index(r.job.dataset), r.job.seed))
 
+    def _searched(self, runs: Iterable[Run]) -> list[Run]:
+        """Those that the search is made of."""
+        if self.search is None:
+            return []
+        key, seeds, values = self.search.key, self.search.seeds, self.search.values()
+        return [r for r in runs if r.record and r.job.seed in seeds and r.job.hparams.get(key) in values]
+
     def _of(self, runs: Sequence[Run], place: tuple[str, str]) -> list[Run]:
         return [run for run in runs if (run.job.model, run.job.dataset) == place]
 
@@ -255,7 +267,7 @@ class PaperTable:
         for place in self.places:
             done = len(self._of(reported, place))
             if self.search:
-                done += len(self.validation(runs).get(place, {})) * len(self.search.seeds)
+                done += len(self._searched(self._of(runs, place)))
             elif self.trials:
                 done = len(self.trials.made(self._of(runs, place)))
             left = self.runs_per_cell() - done

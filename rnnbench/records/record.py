@@ -129,12 +129,20 @@ def _validate_numbers(record: Mapping[str, Any]) -> None:
     for key in Selection.__annotations__:
         if key not in record["selection"]:
             raise ValueError(f"record: selection.{key} is missing")
+    if not isinstance(rule := record["selection"]["rule"], str):
+        raise ValueError(f"record: selection.rule={rule!r} must be str")
     for split, values in record["metrics"].items():
         if split not in SPLITS or not isinstance(values, dict):
             raise ValueError(f"record: metrics.{split} must be a dict of one of {', '.join(SPLITS)}")
+    measured = {f"metrics.{split}": values for split, values in record["metrics"].items()}
+    measured["baseline"] = record["baseline"] or {}
+    measured |= {f"references.{name}": values for name, values in record.get("references", {}).items()}
+    for key, values in measured.items():
+        if not isinstance(values, dict):
+            raise ValueError(f"record: {key} must be a dict")
         for metric, value in values.items():
             if not isinstance(value, (*_NUMBER, _NONE)) or isinstance(value, bool):
-                raise ValueError(f"record: metrics.{split}.{metric}={value!r} must be a number or null")
+                raise ValueError(f"record: {key}.{metric}={value!r} must be a number or null")
     if record["primary_metric"] not in record["metric_modes"]:
         raise ValueError(f"record: metric_modes.{record['primary_metric']} is missing")
     for metric, mode in record["metric_modes"].items():

@@ -203,6 +203,8 @@ def _link(path: Path, runs_dir: Path, jobs: Sequence[Job]) -> bool:
             link.unlink()
         try:
             link.symlink_to(target, target_is_directory=True)
+        except FileExistsError:  # another process with the same sweep has just made it
+            continue
         except (OSError, NotImplementedError):
             return False
     return True

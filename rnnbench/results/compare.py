@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count, cycle
 from pathlib import Path
 from statistics import quantiles
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rnnbench.errors import UserError, nearest
 from rnnbench.records.events import write_layout, write_scalars
@@ -118,13 +118,9 @@ def plot(
     Raises:
         UserError: no finished runs, or a series that none of them has.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     curves = average(runs, rows, cols)
     titles = list(dict.fromkeys(one.panel for one in curves))
-    figure = Figure(figsize=(1.2 + 4.6 * len(titles), 4.0), layout="constrained")
-    FigureCanvasAgg(figure)  # without pyplot there is no global list of figures to be closed
+    figure = canvas(1.2 + 4.6 * len(titles), 4.0)
     axes = figure.subplots(1, len(titles), squeeze=False)[0]
     labels = list(dict.fromkeys(one.label for one in curves))
     looks = appearances(labels)
@@ -147,6 +143,16 @@ def appearances(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
     order = [*CORE, *(label for label in labels if label not in CORE)]
     looks = {label: (colour, style) for label, colour, style in zip(order, cycle(COLOURS), styles)}
     return {label: looks[label] for label in labels}
+
+
+def canvas(width: float, height: float) -> Any:
+    """A figure without pyplot, which would keep a global list of them."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def draw_curves(

@@ -15,8 +15,7 @@ from rnnbench.records.record import Run
 from rnnbench.records.series import read_runs
 from rnnbench.results.claims import NOT_RUN, judge
 from rnnbench.results.formats import NOTHING, markdown_rows
-from rnnbench.results.paper import between, check_table, hours_text, replace_between, results, write_digest, write_table
-from rnnbench.results.pictures import draw_pictures
+from rnnbench.results.paper import between, check_table, hours_text, replace_between, results, write_page
 from rnnbench.results.ranks import blocks, draw_ranks, ranks_drawn, section
 from rnnbench.results.verdict import BETTER, REPRODUCED, WORSE
 
@@ -61,7 +60,7 @@ def summarise(paper: Paper, runs: Sequence[Run]) -> Summary:
         cells = [cell for result in shown for cell in result.cells.values() if cell.published]
         unknown = [NOT_RUN if not cell.total and not cell.baseline else OTHER for cell in cells]
         verdicts.update(cell.verdict.kind if cell.verdict else other for cell, other in zip(cells, unknown))
-        verdicts[NOT_RUN] += len(table.published) - len(cells)
+        verdicts[NOT_RUN] += len(table.published) - len({cell.published for cell in cells})
         claims.update(judged.outcome for judged in judge(table, table.reported(runs)))
         left += hours_left(table, runs, read_estimates(paper.folder / ESTIMATES)).values()
     known = (REPRODUCED, BETTER, WORSE, NOT_RUN)
@@ -127,10 +126,7 @@ def write_pages(papers: Sequence[Paper], folder: Path) -> None:
     """Make every paper's page and pictures, the page of all papers and the front page's parts again."""
     front = folder.parent / "README.md"
     for paper in papers:
-        runs = read_runs(paper.folder / ARCHIVE)
-        write_table(paper, runs, paper.folder / "README.md")
-        draw_pictures(paper, runs, paper.folder)
-        write_digest(paper, runs)
+        write_page(paper, paper.folder / ARCHIVE)
     write_whole(folder / PAGE, page(papers))
     draw_ranks(blocks(papers), folder)
     write_front(papers, front)

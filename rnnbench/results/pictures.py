@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rnnbench.records.files import write_whole
 from rnnbench.records.paper import Paper
 from rnnbench.records.record import Run
-from rnnbench.results.compare import STYLES, appearances, draw_curves, log_ticks, primary
+from rnnbench.results.compare import STYLES, appearances, canvas, draw_curves, log_ticks, primary
 from rnnbench.results.curves import average
 from rnnbench.results.panels import (
     Panel,
@@ -109,16 +109,6 @@ def _pixels(image: Any) -> str:
     return hashlib.sha256(image.tobytes()).hexdigest()[:16]
 
 
-def canvas(width: float, height: float) -> Any:
-    """A figure without pyplot, which would keep a global list of them."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def is_of(path: Path, digest: str) -> bool:
     """Whether the picture there is whole, was not painted over, and shows what has this sum."""
     from PIL import Image
@@ -170,7 +160,7 @@ def _draw_all_curves(paper: Paper, shown: Sequence[Panel]) -> Any:
     looks = _looks(paper, shown)
     figure, axes = _grid(len(shown), heights=2, height=3.2)
     for at, panel in enumerate(shown):
-        curves = average(with_series(panel), free=panel.table.searched if panel.table.trials else ())
+        curves = average(with_series(panel), free=panel.table.free)
         of_labels = {one.label: looks[one.label.split(" (")[0]] for one in curves}
         below, across = divmod(at, ACROSS)
         draw_curves(axes[2 * below, across], curves, primary(curves), of_labels)

@@ -22,10 +22,10 @@ from typing import Any
 from rnnbench.records.paper import ARCHIVE, Paper
 from rnnbench.records.record import Run
 from rnnbench.records.series import read_runs
-from rnnbench.results.compare import CORE, appearances, log_ticks
+from rnnbench.results.compare import CORE, appearances, canvas, log_ticks
 from rnnbench.results.formats import NOTHING, interval_text, markdown_rows
 from rnnbench.results.paper import results
-from rnnbench.results.pictures import canvas, is_of, save, whiskers
+from rnnbench.results.pictures import is_of, save, whiskers
 from rnnbench.results.statistics import ALPHA, Interval, as_factor, mean_interval
 from rnnbench.results.table import Cell
 

@@ -116,7 +116,7 @@ def build(
         metric: shown; by default each data set's primary metric.
         split: ``train``, ``valid`` or ``test``.
         published: numbers of a paper, see ``records.published``. A row that has not been run yet is added.
-        free: settings that may differ within a cell: of trials.
+        free: settings that may differ within a cell: the engine, what trials draw.
         asked: runs that every cell should have; what it lacks counts as not run.
         log: data sets whose values span decades: the best is found by logarithms.
 
@@ -135,7 +135,7 @@ def build(
         grid, cells = _with_methods(grid, cells)
     grid, cells = _with_published(grid, cells, [number for number in numbers if number.row in METHODS])
     table = Table(grid.rows, grid.cols, cells, split, ())
-    return replace(table, notes=tuple(notes(table, grid, free, log)))
+    return replace(table, notes=tuple(notes(table, grid, [key for key in free if key != "engine"], log)))
 
 
 def _check_metric(runs: Sequence[Run], metric: str | None, split: str) -> None:

@@ -13,6 +13,7 @@ import torch
 from rnnbench.data.module import SequenceDataModule
 from rnnbench.errors import UserError
 from rnnbench.records.estimates import ESTIMATES, Estimate, read_estimates, write_estimates
+from rnnbench.records.files import alone
 from rnnbench.records.paper import Paper
 from rnnbench.records.series import read_runs
 from rnnbench.training.compose import Composer
@@ -30,19 +31,26 @@ def estimate(paper: Paper, archive: Path, config_dir: Path | None = None) -> Non
     A cell whose data file is not there stays without an estimate.
     """
     composer, path = Composer(config_dir), archive.with_name(ESTIMATES)
-    runs, found = read_runs(archive), read_estimates(path)
-    started = {(r.job.model, r.job.dataset) for r in runs}
+    started = {(r.job.model, r.job.dataset) for r in read_runs(archive)}
     for table in paper.tables:
         for place in table.places:
             if place in started:
-                found.pop(place, None)
+                _put(path, place, None)
                 continue
             print(f"{place[0]} on {place[1]}: ", end="", flush=True)
-            one = _measure(composer, place, table.overrides(*place))
-            if one is not None:
-                found[place] = one
-                write_estimates(list(found.values()), path)
-    write_estimates(list(found.values()), path)
+            if (one := _measure(composer, place, table.overrides(*place))) is not None:
+                _put(path, place, one)
+
+
+def _put(path: Path, place: tuple[str, str], one: Estimate | None) -> None:
+    with alone(path):  # others may measure other cells
+        found = read_estimates(path)
+        if found.get(place) == one:
+            return
+        found.pop(place, None)
+        if one is not None:
+            found[place] = one
+        write_estimates(list(found.values()), path)
 
 
 def _measure(composer: Composer, place: tuple[str, str], overrides: Sequence[str]) -> Estimate | None:

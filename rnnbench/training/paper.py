@@ -21,11 +21,11 @@ from rnnbench.records.record import Run
 from rnnbench.records.series import SERIES, read_runs, write_series
 from rnnbench.records.store import RunDirectory
 from rnnbench.tasks.success import METRIC as SEQUENCES_TO_SUCCESS
-from rnnbench.training.command import Outcome, run_jobs
+from rnnbench.training.command import FAILED, Outcome, refuse_idle, run_jobs
 from rnnbench.training.compose import Composer, is_installed, packaged
 from rnnbench.training.contents import count
 from rnnbench.training.plan import Plan
-from rnnbench.training.sweep import plan_all
+from rnnbench.training.sweep import data_mistakes, plan_all
 
 
 def recipe(science: dict) -> str:
@@ -57,7 +57,7 @@ def run_paper(
     train: bool = True,
     config_dir: Path | None = None,
     only: Sequence[str] = (),
-) -> tuple[list[Run], Outcome | None]:
+) -> tuple[list[Run], list[Outcome]]:
     """Run every stage, as far as ``archive`` does not hold it, and add the new records to ``archive``.
 
     Args:
@@ -69,12 +69,15 @@ def run_paper(
         only: names of rows and columns to run; all where there are none.
 
     Returns:
-        the records of the paper, and how the last launch ended (None when nothing had to be run), with the exit code of
-        an earlier one that failed.
+        the records of the paper, and how each launch ended: none where nothing had to be run. Columns whose data cannot
+        be had are said and left out, and end as a launch that failed.
+
+    Raises:
+        UserError: a mistake in the paper, found before anything is trained; it was changed while it was run.
     """
     part, composer = paper.only(only), Composer(config_dir)
     master, _ = composer.sweep(["replicas=auto", *launcher])
-    outcome, planned = None, []
+    outcomes, planned = [], []
     _check_later(part, composer, master)
     for stage in ("search", "report"):
         records = read_runs(archive)
@@ -85,32 +88,51 @@ def run_paper(
         ]
         overrides = [job for _, job in jobs]
         plans = _plan(paper, composer, master, overrides)
-        own = [(table, plan) for (table, _), plan in zip(jobs, plans)]
-        _check_plans(paper, own)
         planned += plans
-        kept = current(paper, records, own)
-        if old := {run.job.identity for run in records} - {run.job.identity for run in kept}:
-            _take_out(paper, old, archive, train)
-        archived = {recipe(r.record["science"]) for r in kept if r.record}
-        missing = [i for i, plan in enumerate(plans) if recipe(plan.science) not in archived]
+        missing = _missing(paper, records, [(table, plan) for (table, _), plan in zip(jobs, plans)], archive, train)
         if missing and train:
-            chosen, todo = [overrides[i] for i in missing], [plans[i] for i in missing]
-            failed = outcome.code if outcome else 0
-            outcome = run_jobs(composer, master, chosen, todo, ["rnnbench", "reproduce", *shlex.split(paper.called)])
-            outcome = replace(outcome, code=outcome.code or failed)
+            outcomes += _launch(paper, composer, master, [(overrides[i], plans[i]) for i in missing])
         _collect(paper, [plans[i] for i in missing], archive)
         _find_curves(paper, plans, archive)
-        if outcome is not None and outcome.stopped:
+        if any(outcome.stopped for outcome in outcomes):
             break
     if not any(table.last for table in paper.tables):  # a quick form reads less
         with alone(archive):
             count(paper, planned, archive)
-    return read_runs(archive), outcome
+    return read_runs(archive), outcomes
+
+
+def _missing(
+    paper: Paper, records: Sequence[Run], planned: Sequence[tuple[PaperTable, Plan]], archive: Path, train: bool
+) -> list[int]:
+    """Which of a stage's plans the records lack; records that the paper would not make any more are taken out."""
+    _check_plans(paper, planned)
+    kept = current(paper, records, planned)
+    if old := {run.job.identity for run in records} - {run.job.identity for run in kept}:
+        _take_out(paper, old, archive, train)
+    archived = {recipe(run.record["science"]) for run in kept if run.record}
+    return [i for i, (_, plan) in enumerate(planned) if recipe(plan.science) not in archived]
+
+
+def _launch(
+    paper: Paper, composer: Composer, master: DictConfig, jobs: Sequence[tuple[list[str], Plan]]
+) -> list[Outcome]:
+    """Run jobs as one sweep, but those whose data cannot be had."""
+    mistakes = data_mistakes([plan for _, plan in jobs])
+    for mistake in dict.fromkeys(filter(None, mistakes)):
+        print(f"not run: {mistake}")
+    outcomes = [Outcome(FAILED)] if any(mistakes) else []
+    if ready := [job for job, mistake in zip(jobs, mistakes) if not mistake]:
+        command = ["rnnbench", "reproduce", *shlex.split(paper.called)]
+        outcomes.append(run_jobs(composer, master, [words for words, _ in ready], [plan for _, plan in ready], command))
+    return outcomes
 
 
 def _plan(paper: Paper, composer: Composer, master: DictConfig, jobs: Sequence[list[str]]) -> list[Plan]:
     """Plan all ``jobs``; what is wrong with one is said of the paper."""
     try:
+        for job in jobs:
+            refuse_idle(job)
         return plan_all(composer, master, list(jobs)) if jobs else []
     except UserError as error:
         file = paper.folder / "paper.yaml"
@@ -151,9 +173,9 @@ def _take_out(paper: Paper, old: Collection[str], archive: Path, train: bool) ->
     """Take the identities ``old`` out of the archive; where nothing is to be run, say that they are outdated."""
     if not train:
         raise _would_not_make(paper, archive, len(old))
-    print(f"{archive}: {len(old)} records that paper.yaml, as it is now, would not make are taken out")
     with alone(archive):
         _write(paper, [run for run in read_runs(archive) if run.job.identity not in old], archive)
+    print(f"{archive}: {len(old)} records that paper.yaml, as it is now, would not make are taken out")
 
 
 def _would_not_make(paper: Paper, archive: Path, count: int) -> UserError:
@@ -214,11 +236,11 @@ def outdated(paper: Paper, archive: Path, config_dir: Path | None = None) -> lis
 
 def _collect(paper: Paper, plans: Sequence[Plan], archive: Path) -> None:
     """Add the runs of ``plans`` that have ended to the archive, as it is now: others may have written to it."""
-    new = {plan.path: run for plan in plans if (run := _ended(plan.path)) is not None}
+    new = {recipe(plan.science): run for plan in plans if (run := _ended(plan.path)) is not None}
     with alone(archive):
         records = read_runs(archive)
-        known = {run.job.identity for run in records}
-        added = [run for run in new.values() if run.job.identity not in known]
+        known = {recipe(run.record["science"]) for run in records if run.record}
+        added = [run for made, run in new.items() if made not in known]
         if added:
             _write(paper, [*records, *added], archive)
 
@@ -247,6 +269,7 @@ def _ended(path: Path) -> Run | None:
 
 def _write(paper: Paper, runs: Sequence[Run], archive: Path) -> None:
     """The records, and the thinned curves of those that are reported."""
+    paper.check_unchanged()
     if not runs:
         archive.unlink(missing_ok=True)
         archive.with_name(SERIES).unlink(missing_ok=True)

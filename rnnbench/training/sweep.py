@@ -106,20 +106,25 @@ def check_data(plans: Sequence[Plan]) -> None:
     Raises:
         Problems: every mistake, each once.
     """
-    seen, found = set(), {}
-    for plan in plans:
-        key = json.dumps(plan.config["dataset"], sort_keys=True)
-        if key in seen or not plan.dataset.fingerprint() or RunDirectory(plan.path).result() is not None:
+    if found := dict.fromkeys(mistake for mistake in data_mistakes(plans) if mistake):
+        raise Problems(list(found))
+
+
+def data_mistakes(plans: Sequence[Plan]) -> list[str | None]:
+    """For each of ``plans``, what is wrong with the files of its data set; None for nothing, or if it has a result."""
+    found: dict[str, str | None] = {}
+    keys = [json.dumps(plan.config["dataset"], sort_keys=True) for plan in plans]
+    for key, plan in zip(keys, plans):
+        if key in found or not plan.dataset.fingerprint() or RunDirectory(plan.path).result() is not None:
             continue
-        seen.add(key)
+        found[key] = None
         try:
             SequenceDataModule(copy(plan.dataset), plan.job.seed).setup()  # what the copy keeps of them goes with it
         except UserError as error:
-            found[str(error)] = None
+            found[key] = str(error)
         except Exception as error:
             log.debug("%s fails, as its runs will, which keep the traceback: %s", plan.job.dataset, error)
-    if found:
-        raise Problems(list(found))
+    return [found.get(key) for key in keys]
 
 
 def open_sweep(plans: Sequence[Plan], command: Sequence[str]) -> Sweep:

@@ -84,7 +84,7 @@ def test_a_line_that_stands_twice_is_refused(make, tmp_path):
         read_archive(path)
 
 
-@pytest.mark.parametrize("value", ['"low"', "true", "[1]"])
+@pytest.mark.parametrize("value", ['"low"', "true", "[1]", "NaN", "1e999"])
 def test_a_metric_that_is_no_number_is_named(make, tmp_path, value):
     path = tmp_path / "records.csv"
     write_archive([make.run(0.125)], path)

@@ -39,8 +39,14 @@ def test_only_takes_names_of_any_table_and_refuses_others(tmp_path):
     assert paper.only([]) == paper
     with pytest.raises(UserError, match="--only lstn: no row or column of two; did you mean lstm"):
         paper.only(["lstn"])
+    apart = write(
+        tmp_path / "apart", {**DECLARED, "tables": [{}, {**SECOND, "published": {"values": []}, "rows": OTHER}]}
+    )
+    with pytest.raises(UserError, match="--only gru adding: no table of apart has these rows and columns together"):
+        apart.only(["gru", "adding"])
 
 
+OTHER = {"gru": ["model=gru"]}
 NUMBER = {"row": "lstm", "col": "adding", "value": 1}
 TRIALS = {"keys": {"optimizer.lr": {"low": 1e-4, "high": 1e-1}}, "count": 20, "seed": 3, "metric": "mse"}
 
@@ -56,6 +62,7 @@ TRIALS = {"keys": {"optimizer.lr": {"low": 1e-4, "high": 1e-1}}, "count": 20, "s
         ({"search": {**DECLARED["search"], "grid": [0.1]}}, "search: give a grid, or low, high and count, not both"),
         ({"search": {**GRID, "grid": [0.1, 0.1]}}, r"search: grid=\[0.1, 0.1\]: name each value once"),
         ({"search": {**GRID, "grid": ["best"]}}, r"search: grid\[0\]='best' is not a number"),
+        ({"rows": {"baseline": []}}, "rows: baseline is what the table calls a method without training"),
         ({"trials": TRIALS}, "give search or trials, not both"),
         ({"search": None, "trials": {**TRIALS, "best": 2}}, "trials: count=20, best=2"),
         ({"search": None, "trials": {**TRIALS, "count": 0}}, "trials: count=0"),

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -61,6 +62,7 @@ def test_draws_are_log_uniform_in_their_range_and_a_shorter_search_is_its_beginn
     assert all(1e-4 <= v <= 1e-1 for v in values)
     short = paper.shortened().tables[0]
     assert (short.search.values(), short.seeds) == (values[:2], (0,))
+    assert replace(search, low=0.1).values() == [0.1]
     many = [
         math.log(v)
         for v in write(paper.folder.parent / "b", {**DECLARED, "search": {**DECLARED["search"], "count": 4000}})
@@ -182,6 +184,8 @@ def test_missing_runs_are_counted_in_both_stages(table, make):
     runs = searched(make, table, {"tanh": [good, low, good], "lstm": [low, good]})
     reported = make.run(0.5, model="tanh", seed=1, hparams={"optimizer.lr": table.search.values()[1]})
     assert table.missing([*runs, reported]) == {("tanh", "adding"): 1, ("lstm", "adding"): 3}
+    twice = replace(table, search=replace(table.search, seeds=(100, 101)))  # no value has all of its seeds
+    assert twice.missing(runs) == {("tanh", "adding"): 5, ("lstm", "adding"): 6}
 
 
 def test_only_some_rows_and_columns(tmp_path):

@@ -97,3 +97,5 @@ def test_every_published_number_of_ours_is_read_and_every_claim(paper):
     found = summaries(load_papers(ROOT / "experiments"))
     assert {"arjovsky2016", "chung2014"} <= {one.paper.name for one in found}
     assert all(one.runs + one.runs_left for one in found)
+    for one in found:
+        assert sum(one.verdicts.values()) == sum(len(table.published) for table in one.paper.tables), one.paper.name

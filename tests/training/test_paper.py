@@ -11,7 +11,7 @@ from rnnbench.records.archive import read_archive, write_archive
 from rnnbench.records.paper import load_paper
 from rnnbench.records.paper_table import Search
 from rnnbench.records.series import SERIES, read_runs, read_series
-from rnnbench.training.command import run_jobs
+from rnnbench.results.paper import results, write_page
 from rnnbench.training.compose import packaged
 from rnnbench.training.paper import default_archive, family, outdated, recipe, run_paper
 
@@ -41,8 +41,8 @@ def paper(runs):
 
 def test_search_then_report_with_what_validation_selects(paper, runs):
     archive = paper.folder / "records.csv"
-    found, outcome = run_paper(paper, archive, [], config_dir=runs.conf)
-    assert outcome.stopped is None
+    found, outcomes = run_paper(paper, archive, [], config_dir=runs.conf)
+    assert [(outcome.code, outcome.stopped) for outcome in outcomes] == [(0, None)] * 2
     assert len(found) == len(read_archive(archive)) == 2 * 2 * 1 + 2 * 2
     for row in ("gru", "rnn"):
         search = {
@@ -60,15 +60,14 @@ def test_archived_runs_are_not_trained_again(paper, runs, monkeypatch):
     archive = paper.folder / "records.csv"
     first, _ = run_paper(paper, archive, [], config_dir=runs.conf)
     monkeypatch.setenv("RNNBENCH_RUNS", str(runs.folder / "another"))
-    again, outcome = run_paper(paper, archive, [], config_dir=runs.conf)
-    assert outcome is None
+    again, outcomes = run_paper(paper, archive, [], config_dir=runs.conf)
+    assert outcomes == []
     assert not (runs.folder / "another").exists()
     assert {r.job.identity for r in again} == {r.job.identity for r in first}
 
 
 def test_collecting_trains_nothing(paper, runs):
-    found, outcome = run_paper(paper, paper.folder / "records.csv", [], train=False, config_dir=runs.conf)
-    assert (found, outcome) == ([], None)
+    assert run_paper(paper, paper.folder / "records.csv", [], train=False, config_dir=runs.conf) == ([], [])
     assert not (runs.folder / "runs").exists()
 
 
@@ -163,17 +162,65 @@ def test_what_was_collected_is_added_once(paper, runs):
     assert sorted(r.job.identity for r in found) == sorted(r.job.identity for r in first)
 
 
-def test_a_search_that_failed_is_not_forgotten_when_the_rest_succeeds(paper, runs, monkeypatch):
-    codes = iter([1, 0])
+def test_a_search_that_failed_is_not_forgotten_when_the_rest_succeeds(paper, runs, monkeypatch, capsys):
+    monkeypatch.setenv("RNNBENCH_TEST_MENDED", "not there")
+    file = paper.folder / "paper.yaml"
+    failing = 'seeds: [0, 2]\ncells: {rnn: {toy: ["dataset._target_=toys.FailsForSeed1"]}}\n'
+    file.write_text(file.read_text().replace("seeds: [0, 1]\n", failing).replace("seeds: [100]", "seeds: [1]"))
+    assert main(["reproduce", str(paper.folder), "--config-dir", str(runs.conf)]) == 1
+    said = capsys.readouterr().out
+    assert said.count("failed: rnn toy seed 1: ZeroDivisionError: on purpose") == 2
+    found = read_runs(paper.folder / "records.csv")
+    assert [run.job.seed for run in found if run.job.model == "gru"] == [0, 1, 1, 2]
+    assert {run.job.model for run in found} == {"gru"}
 
-    def launch(*arguments):
-        return replace(run_jobs(*arguments), code=next(codes))
 
-    monkeypatch.setattr("rnnbench.training.paper.run_jobs", launch)
-    _, outcome = run_paper(paper, paper.folder / "records.csv", [], config_dir=runs.conf)
-    assert outcome is not None
-    assert outcome.code == 1
-    assert next(codes, None) is None
+def test_data_that_cannot_be_had_are_one_line_and_the_rest_is_run(paper, runs, monkeypatch, capsys):
+    def absent(name, data_dir):
+        raise UserError(f"{name}: cannot be had")
+
+    monkeypatch.setattr("rnnbench.data.files.fetch", absent)
+    (table,) = paper.tables
+    cols = {"muse": ("dataset=muse_data",), **table.cols}
+    both = replace(paper, tables=(replace(table, cols=cols, search=None, published=(), metric="loss"),))
+    found, outcomes = run_paper(both, paper.folder / "records.csv", [], config_dir=runs.conf)
+    assert {run.job.dataset for run in found} == {"toy"}
+    assert [outcome.code for outcome in outcomes] == [1, 0]
+    assert capsys.readouterr().out.count("muse_data: cannot be had") == 1
+
+
+def test_a_paper_that_is_changed_while_it_is_run_loses_nothing(paper, runs):
+    archive, file = paper.folder / "records.csv", paper.folder / "paper.yaml"
+    run_paper(paper, archive, [], config_dir=runs.conf)
+    before = archive.read_bytes()
+    file.write_text(file.read_text().replace("seeds: [0, 1]", "seeds: [0, 1, 2]"))
+    fewer = replace(paper, tables=(replace(paper.tables[0], seeds=(0, 3)),))
+    with pytest.raises(UserError, match=r"paper\.yaml: was changed meanwhile; nothing is lost, the same command"):
+        run_paper(fewer, archive, [], config_dir=runs.conf)
+    assert archive.read_bytes() == before
+    with pytest.raises(UserError, match="was changed meanwhile"):
+        write_page(paper, archive)
+    found, _ = run_paper(load_paper(paper.folder), archive, [], config_dir=runs.conf)
+    assert {run.job.seed for run in found} == {0, 1, 2, 100}
+
+
+def test_a_record_counts_whatever_its_engine(paper, runs):
+    archive = paper.folder / "records.csv"
+    first, _ = run_paper(paper, archive, [], config_dir=runs.conf)
+
+    def other(run):
+        science = {**run.record["science"], "engine": "torch"}
+        record = {**run.record, "engine": "torch", "science": science, "identity": run.job.identity[::-1]}
+        return replace(run, job=replace(run.job, identity=run.job.identity[::-1]), record=record)
+
+    write_archive([other(run) if run.job.seed else run for run in first], archive)
+    again, outcomes = run_paper(paper, archive, [], config_dir=runs.conf)
+    assert (len(again), outcomes) == (len(first), [])
+    cells = results(paper.tables[0], again)["test"].cells
+    assert {place: cell.total for place, cell in cells.items() if place[0] in ("gru", "rnn")} == {
+        ("gru", "toy"): 2,
+        ("rnn", "toy"): 2,
+    }
 
 
 @pytest.mark.parametrize(
@@ -234,6 +281,7 @@ def test_the_quick_form_of_a_folder_of_ones_own_has_records_of_its_own(paper, ru
         ("key: optimizer.lr, low: 0.001, high: 0.1, count: 2", "key: seed, grid: [4, 5]", "seed is no hyper"),
         ("gru: [model=gru]", "gru: [model=gru, +model.nme=mine]", "paper.yaml: .*nme"),
         ("model.hidden_size=3]", "model.hiden_size=3]", "paper.yaml: .*hiden_size"),
+        ("model.hidden_size=3]", "model.hidden_size=3, hydra.run.dir=x]", "paper.yaml: hydra.run.dir=x: has no effect"),
     ],
 )
 def test_what_would_not_be_found_again_is_refused_before_anything_is_trained(paper, runs, old, new, message):
@@ -242,6 +290,13 @@ def test_what_would_not_be_found_again_is_refused_before_anything_is_trained(pap
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(UserError, match=message):
         run_paper(load_paper(paper.folder), paper.folder / "records.csv", [], config_dir=runs.conf)
+    assert not (runs.folder / "runs").exists()
+
+
+def test_records_that_cannot_be_written_are_noticed_before_anything_is_trained(paper, runs, capsys):
+    (paper.folder / ".records.lock").mkdir()
+    assert main(["reproduce", str(paper.folder), "--config-dir", str(runs.conf)]) == 2
+    assert ".records.lock" in capsys.readouterr().err
     assert not (runs.folder / "runs").exists()
 
 
