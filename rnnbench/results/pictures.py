@@ -75,20 +75,23 @@ def drawn(paper: Paper, runs: Sequence[Run]) -> dict[str, str]:
 
 def draw_pictures(paper: Paper, runs: Sequence[Run], folder: Path) -> None:
     """Draw what ``folder`` has not, or has of other records, and remove what can no longer be drawn."""
-    names = drawn(paper, runs)
+    panels = panels_of(paper, runs)
     for name in TEXTS:
         path = folder / name
-        if name not in names:
+        if not (shown := _SHOWN[name](panels)):
             path.unlink(missing_ok=True)
-        elif not is_of(path, _sum(name, paper, runs)):
-            save(_DRAW[name](paper, _SHOWN[name](panels_of(paper, runs))), path, _sum(name, paper, runs))
+        elif not is_of(path, digest := _sum(name, panels)):
+            save(_DRAW[name](paper, shown), path, digest)
 
 
 def check_pictures(paper: Paper, runs: Sequence[Run]) -> list[Path]:
     """The pictures of the paper that are missing, were drawn from something else, or are not on its page."""
-    paths, names = {name: paper.folder / name for name in TEXTS}, drawn(paper, runs)
-    wrong = [path for name, path in paths.items() if name in names and not is_of(path, _sum(name, paper, runs))]
-    return wrong + [path for name, path in paths.items() if name not in names and path.exists()]
+    panels, wrong = panels_of(paper, runs), []
+    for name in TEXTS:
+        path, shown = paper.folder / name, _SHOWN[name](panels)
+        if (shown and not is_of(path, _sum(name, panels))) or (not shown and path.exists()):
+            wrong.append(path)
+    return wrong
 
 
 def save(figure: Any, path: Path, digest: str) -> None:
@@ -120,10 +123,10 @@ def is_of(path: Path, digest: str) -> bool:
         return False
 
 
-def _sum(name: str, paper: Paper, runs: Sequence[Run]) -> str:
+def _sum(name: str, panels: Sequence[Panel]) -> str:
     """16 digits of the SHA-256 of what a picture shows."""
     shown: list[Any] = []
-    for panel in panels_of(paper, runs):
+    for panel in panels:
         shown += [_shown(name, panel.table.metric, run) for run in panel.members]
         if name == SUCCESS:
             shown.append(published(panel.table, panel.col))
