@@ -50,7 +50,7 @@ def write_table(paper: Paper, runs: Sequence[Run], page: Path) -> str:
     Raises:
         UserError: the page does not have the marks once each.
     """
-    text = generated(paper, runs)
+    text = generated(paper, runs, page.parent)
     parts = _parts(page, BEGIN, END) if page.exists() else ("", "", "\n")
     write_whole(page, f"{parts[0]}{BEGIN}\n\n{text}\n{END}{parts[2]}")
     return text
@@ -173,12 +173,15 @@ def _begun(reported: Sequence[Run]) -> set[str]:
     return {run.job.dataset for run in reported}
 
 
-def generated(paper: Paper, runs: Sequence[Run]) -> str:
-    """The paper's name, every table with its claims, search and what is missing; pictures, what was run, the notes."""
+def generated(paper: Paper, runs: Sequence[Run], folder: Path | None = None) -> str:
+    """The paper's name, every table with its claims, search and what is missing; pictures, what was run, the notes.
+
+    ``folder`` has the counts of the data and what the rest would take; by default that of the paper.
+    """
     parts = [f"# {paper.title}\n\n{paper.reference}\n"]
     for table in paper.tables:
         if not table.last or table.own(runs):  # a quick form leaves most tables alone
-            parts += _table(table, runs, paper.folder)
+            parts += _table(table, runs, folder or paper.folder)
     for picture, text in drawn(paper, runs).items():
         parts.append(f"![{text}]({picture})\n")
     parts += ["## Runs\n", _runs(paper, runs)]

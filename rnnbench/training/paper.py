@@ -12,6 +12,8 @@ from omegaconf import DictConfig
 
 from rnnbench.errors import UserError
 from rnnbench.records.archive import write_archive
+from rnnbench.records.contents import CONTENTS
+from rnnbench.records.estimates import ESTIMATES
 from rnnbench.records.files import alone
 from rnnbench.records.identity import identity
 from rnnbench.records.load import load_run
@@ -287,8 +289,8 @@ def default_archive(paper: Paper, quick: bool, runs_dir: Path) -> Path:
     if not is_installed(paper.folder):
         return paper.folder / ARCHIVE
     archive = runs_dir / "papers" / paper.name / ARCHIVE
-    for name in (SERIES, ARCHIVE):
-        if not archive.exists() and (paper.folder / name).exists():
+    for name in (SERIES, CONTENTS, ESTIMATES, ARCHIVE):
+        if not archive.with_name(name).exists() and (paper.folder / name).exists():
             archive.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(paper.folder / name, archive.with_name(name))
     return archive

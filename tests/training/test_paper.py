@@ -8,6 +8,7 @@ import pytest
 from rnnbench.cli import main
 from rnnbench.errors import UserError
 from rnnbench.records.archive import read_archive, write_archive
+from rnnbench.records.estimates import ESTIMATES
 from rnnbench.records.paper import load_paper
 from rnnbench.records.paper_table import Search
 from rnnbench.records.series import SERIES, read_runs, read_series
@@ -271,6 +272,18 @@ def test_the_quick_form_of_a_folder_of_ones_own_has_records_of_its_own(paper, ru
     theirs = replace(paper, folder=runs.folder / "elsewhere" / "chung2014")
     assert default_archive(theirs, True, runs.folder).parent.name.startswith("chung2014-")
     assert default_archive(theirs, False, runs.folder) == theirs.folder / "records.csv"
+
+
+def test_what_came_with_a_wheel_goes_on_beside_the_runs(paper, runs, monkeypatch):
+    monkeypatch.setattr("rnnbench.training.paper.is_installed", lambda folder: True)
+    estimate = "row,col,steps,seconds_per_step,hardware\ngru,toy,7200,0.5,a processor\n"
+    (paper.folder / ESTIMATES).write_text(estimate)
+    run_paper(paper, paper.folder / "records.csv", [], config_dir=runs.conf, only=["rnn"])
+    archive = default_archive(paper, False, runs.folder / "mine")
+    assert archive == runs.folder / "mine" / "papers" / "toy" / "records.csv"
+    assert len(read_runs(archive)) == 4
+    assert "| gru on toy | 4 | 4.0 |" in write_page(paper, archive)
+    assert not (paper.folder / "README.md").exists()
 
 
 @pytest.mark.parametrize(
