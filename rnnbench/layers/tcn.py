@@ -73,10 +73,12 @@ class TCN(Yardstick):
 
     def run(self, x_BTI: Tensor) -> Tensor:
         """All outputs ``(B, T, H)``."""
-        x_BIT = x_BTI.transpose(1, 2)
+        x_BI1T = x_BTI.transpose(1, 2).unsqueeze(2)
+        if x_BI1T.device.type == "cpu":  # Half the time of a conv1d, which always puts the channels before the steps.
+            x_BI1T = x_BI1T.contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
-            x_BIT = block(x_BIT)
-        return x_BIT.transpose(1, 2)
+            x_BI1T = block(x_BI1T)
+        return x_BI1T.squeeze(2).transpose(1, 2)
 
 
 class _Block(nn.Module):
@@ -85,11 +87,18 @@ class _Block(nn.Module):
         self.below, self.past, self.dropout = below, (width - 1) * dilation, dropout
         convolutions = [nn.Conv1d(size, channels, width, dilation=dilation, **made) for size in (below, channels)]  # type: ignore[arg-type]
         self.skip = nn.Conv1d(below, channels, 1, **made) if below != channels else None  # type: ignore[arg-type]
-        self.first, self.second = map(weight_norm, convolutions)
+        self.first, self.second = convolutions
+        weight_norm(self.first)
+        weight_norm(self.second)
 
-    def forward(self, x_BIT: Tensor) -> Tensor:
-        y_BHT = x_BIT
+    def forward(self, x_BI1T: Tensor) -> Tensor:
+        y_BH1T = x_BI1T
         for convolution in (self.first, self.second):
-            y_BHT = torch.relu(convolution(F.pad(y_BHT, (self.past, 0))))
-            y_BHT = F.dropout1d(y_BHT, self.dropout, self.training)
-        return torch.relu(y_BHT + (x_BIT if self.skip is None else self.skip(x_BIT)))
+            y_BH1T = torch.relu(_convolve(convolution, F.pad(y_BH1T, (self.past, 0))))
+            y_BH1T = F.dropout2d(y_BH1T, self.dropout, self.training)
+        return torch.relu(y_BH1T + (x_BI1T if self.skip is None else _convolve(self.skip, x_BI1T)))
+
+
+def _convolve(convolution: nn.Conv1d, x_BI1T: Tensor) -> Tensor:
+    """What a Conv1d makes of ``x_BI1T``, whose order in memory is kept."""
+    return F.conv2d(x_BI1T, convolution.weight.unsqueeze(2), convolution.bias, dilation=(1, convolution.dilation[0]))
