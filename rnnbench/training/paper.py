@@ -29,6 +29,8 @@ from rnnbench.training.contents import count
 from rnnbench.training.plan import Plan
 from rnnbench.training.sweep import data_mistakes, plan_all
 
+OF_A_LAUNCH = ("replicas", "dry_run")
+
 
 def recipe(science: dict) -> str:
     """The identity of a run whatever engine carries it out: a committed record counts on every machine."""
@@ -135,6 +137,9 @@ def _plan(paper: Paper, composer: Composer, master: DictConfig, jobs: Sequence[l
     try:
         for job in jobs:
             refuse_idle(job)
+            for override in job:
+                if override.lstrip("+~").partition("=")[0] in OF_A_LAUNCH:
+                    raise UserError(f"{override}: has no effect here; it is of a launch, and a paper declares runs")
         return plan_all(composer, master, list(jobs)) if jobs else []
     except UserError as error:
         file = paper.folder / "paper.yaml"

@@ -295,6 +295,8 @@ def test_what_came_with_a_wheel_goes_on_beside_the_runs(paper, runs, monkeypatch
         ("gru: [model=gru]", "gru: [model=gru, +model.nme=mine]", "paper.yaml: .*nme"),
         ("model.hidden_size=3]", "model.hiden_size=3]", "paper.yaml: .*hiden_size"),
         ("model.hidden_size=3]", "model.hidden_size=3, hydra.run.dir=x]", "paper.yaml: hydra.run.dir=x: has no effect"),
+        ("model.hidden_size=3]", "model.hidden_size=3, replicas=off]", "paper.yaml: replicas=off: has no effect"),
+        ("model.hidden_size=3]", "model.hidden_size=3, dry_run=true]", "paper.yaml: dry_run=true: has no effect"),
     ],
 )
 def test_what_would_not_be_found_again_is_refused_before_anything_is_trained(paper, runs, old, new, message):
