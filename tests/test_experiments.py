@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from rnnbench.data.files import locate
+from rnnbench.records.estimates import ESTIMATES, read_estimates
 from rnnbench.records.paper import ARCHIVE, load_papers
+from rnnbench.records.series import read_runs
 from rnnbench.training.callbacks import StopFlag
 from rnnbench.training.compose import Composer
 from rnnbench.training.paper import outdated
@@ -52,6 +54,20 @@ def test_a_row_trains_two_steps(table, row, col, tmp_path, monkeypatch):
 @pytest.mark.parametrize("paper", [pytest.param(paper, id=paper.name) for paper in PAPERS])
 def test_records_are_of_rows_as_they_are_declared(paper):
     assert [run.job.directory for run in outdated(paper, paper.folder / ARCHIVE)] == []
+
+
+@pytest.mark.parametrize("paper", [pytest.param(paper, id=paper.name) for paper in PAPERS])
+def test_estimates_are_of_as_many_steps_as_are_declared(paper):
+    composer = Composer()
+    estimates, runs = read_estimates(paper.folder / ESTIMATES), read_runs(paper.folder / ARCHIVE)
+    for table in paper.tables:
+        started = {(run.job.model, run.job.dataset) for run in table.own(runs)}
+        for place in [place for place in table.places if place in estimates.keys() - started]:
+            words = [*table.overrides(*place), "seed=0"]
+            config = make_plan(composer.one(words), words).config
+            if "train_size" in config["dataset"]:  # others are known when their file has been read
+                batches = -(-config["dataset"]["train_size"] // config["dataset"]["batch_size"])
+                assert estimates[place].steps == config["trainer"]["max_epochs"] * batches, place
 
 
 def test_every_declared_key_is_known_and_every_paper_says_what_differs():

@@ -8,8 +8,8 @@ from typing import Any
 
 from rnnbench.errors import UserError, nearest
 from rnnbench.records.declared import read
+from rnnbench.records.published import METHODS
 
-BASELINE = "baseline"
 SAYS = ("better", "worse", "equal")
 TESTS = ("auto", "paired", "welch")
 SCALES = ("linear", "log")
@@ -21,7 +21,7 @@ class Claim:
 
     Attributes:
         a: a row.
-        b: another, or ``baseline``: the constant prediction that fits the training data best.
+        b: another, or one of ``METHODS``, which need no training, as ``baseline``.
         says: ``better``, ``worse`` or ``equal``.
         col: a column.
         margin: for ``equal``: differences smaller than this count as none; on the log scale a factor, 1.1.
@@ -66,14 +66,14 @@ def read_claims(
 
 def _read(entry: Any, name: str, rows: list[str], cols: list[str], split: str) -> Claim:
     claim = read(Claim, {"col": cols[0], **entry} if isinstance(entry, dict) and len(cols) == 1 else entry, name)
-    choices = (("a", rows), ("b", [*rows, BASELINE]), ("col", cols), ("says", SAYS), ("test", TESTS), ("scale", SCALES))
+    choices = (("a", rows), ("b", [*rows, *METHODS]), ("col", cols), ("says", SAYS), ("test", TESTS), ("scale", SCALES))
     for key, allowed in choices:
         if (value := getattr(claim, key)) not in allowed:
             raise UserError(f"{name}: {key}={value!r}; {nearest(value, allowed)}")
     if claim.a == claim.b:
         raise UserError(f"{name}: a and b are both {claim.a}")
-    if claim.b == BASELINE and split != "test":
-        raise UserError(f"{name}: the baseline is known on test alone, and the first split is {split}")
+    if claim.b in METHODS and split != "test":
+        raise UserError(f"{name}: {claim.b} is known on test alone, and the first split is {split}")
     least = 1 if claim.scale == "log" else 0
     if (claim.says == "equal") != (claim.margin is not None) or (claim.margin is not None and claim.margin <= least):
         raise UserError(f"{name}: margin={claim.margin}: `equal` needs one above {least}, nothing else has one")

@@ -12,8 +12,9 @@ from rnnbench.records.record import SPLITS
 
 SCALES = ("linear", "log", "error_rate")
 UP_TO_ONE = ("accuracy", "corr", "f1", "precision", "recall", "exact")  # what counts is the distance from 1
+BASELINE = "baseline"
 METHODS = {  # rows of a table of the test split that need no training
-    "baseline": "the constant prediction that fits the training data best by the loss; of generated data the exact one",
+    BASELINE: "the constant prediction that fits the training data best by the loss; of generated data the exact one",
     "naive": "the last value goes on",
     "seasonal naive": "the values of the last season go on",
     "drift": "the line from the first value through the last goes on",

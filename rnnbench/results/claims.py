@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rnnbench.records.claim import BASELINE, Claim
+from rnnbench.records.claim import Claim
 from rnnbench.records.paper_table import PaperTable
+from rnnbench.records.published import BASELINE, METHODS
 from rnnbench.records.record import Run
 from rnnbench.results.group import data_key, draw
 from rnnbench.results.statistics import (
@@ -67,13 +68,13 @@ def judge(table: PaperTable, runs: Sequence[Run]) -> list[Judged]:
 def _judge(claim: Claim, table: PaperTable, runs: Sequence[Run]) -> Judged:
     members = {row: [r for r in runs if (r.job.model, r.job.dataset) == (row, claim.col)] for row in (claim.a, claim.b)}
     asked = 1 if table.trials else len(table.seeds)
-    if any(len(members[row]) < asked for row in (claim.a, claim.b) if row != BASELINE):
+    if any(len(members[row]) < asked for row in (claim.a, claim.b) if row not in METHODS):
         return Judged(claim, NOT_RUN)
     split = table.splits[0]
     a = _sample(members[claim.a], table.metric, split, claim.scale)
     b = _sample(members[claim.b], table.metric, split, claim.scale)
-    if claim.b == BASELINE:
-        b = _baseline(members[claim.a], table.metric, claim.scale)
+    if claim.b in METHODS:
+        b = _method(members[claim.a], claim.b, table.metric, claim.scale)
     if a is None or b is None:
         return Judged(claim, UNDECIDED, test="a run has no number")
     if min(len(a.values), len(b.values)) < 2:
@@ -88,7 +89,7 @@ def _judge(claim: Claim, table: PaperTable, runs: Sequence[Run]) -> Judged:
 
 def _tested(claim: Claim, a: list[float], b: list[float], paired: bool, mode: str) -> Judged:
     difference = difference_interval(a, b, paired=paired)
-    name = "Welch t" if not paired else "one-sample t" if claim.b == BASELINE else "paired t"
+    name = "Welch t" if not paired else "one-sample t" if claim.b in METHODS else "paired t"
     shown = difference if claim.scale == "linear" else as_factor(difference)
     if claim.says == "equal":
         margin = math.log(claim.margin or 1) if claim.scale == "log" else claim.margin or 0
@@ -108,9 +109,14 @@ def _sample(members: Sequence[Run], metric: str, split: str, scale: str) -> Samp
     return _scaled(values, data_key(members) if members else None, scale)
 
 
-def _baseline(members: Sequence[Run], metric: str, scale: str) -> Sample | None:
-    """The baseline of the data of each run: exact where it is known, then without the luck of the test draw."""
-    values = {draw(run): ((run.record or {}).get("baseline") or {}).get(metric) for run in members}
+def _method(members: Sequence[Run], name: str, metric: str, scale: str) -> Sample | None:
+    """What needs no training, on the data of each run; an exact baseline is without the luck of the test draw."""
+    records = {draw(run): run.record or {} for run in members}
+    found = {
+        seed: record.get("baseline") if name == BASELINE else record.get("references", {}).get(name)
+        for seed, record in records.items()
+    }
+    values = {seed: (numbers or {}).get(metric) for seed, numbers in found.items()}
     return _scaled(values, data_key(members), scale)
 
 

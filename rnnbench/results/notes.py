@@ -16,6 +16,25 @@ if TYPE_CHECKING:
     from rnnbench.results.table import Cell, Table
 
 IN_UNITS = ("mse", "mae", "rmse")  # of the dataset's choice; other errors are of original values or without unit
+MEASURES = {  # by metric, or by task and metric where tasks differ
+    "accuracy": "share of the answers that are right, over all steps or sequences that have one",
+    "bleu": "sacrebleu's, of what is written without help, against the lines of the file",
+    "bpc": "bits a token, the mean over all tokens; a token is a character where the text is one of these",
+    "corr": "Pearson's coefficient of forecast and truth, the mean over the series",
+    "mase": "mean absolute error over the mean change within a season in training",
+    "mse": "mean squared error",
+    "perplexity": "the exponential of the mean negative log-likelihood of a token",
+    "rse": "root of the squared errors over those of the mean, all series together",
+    "sequences_to_success": "training sequences until the criterion was reached",
+    "wer": "labels to replace, to leave out and to put in, over the labels that there are",
+    ("classification", "nll"): "nats an answer, the mean over all steps or sequences that have one",
+    ("text_classification", "nll"): "nats a text, the mean over all texts",
+    ("language_modelling", "nll"): "nats a token, the mean over all tokens",
+    ("entities", "f1"): "of whole entities, all kinds together",
+    ("polyphonic", "nll"): "nats a frame, the sum over its notes, the mean over all frames",
+    ("tagging", "nll"): "nats a word, the mean over all words",
+    ("translation", "nll"): "nats a token after the true ones before it, the mean over all tokens",
+}
 SIMPLE = ("naive", "seasonal naive", "drift")
 RULES = {
     "best_valid": "of the weights that were best on validation",
@@ -32,6 +51,7 @@ def notes(table: Table, grid: Grid, drawn: Collection[str] = (), log: Collection
     varied = [len(set(values)) > 1 for values in zip(*(draw(run)[1:] for run in runs))]
     over = " and ".join(["seeds", *(name for name, several in zip(PARTS.values(), varied) if several)])
     yield from _number(table, runs)
+    yield from _measures(table, grid)
     mean = f"Mean ± half of the 95 % t interval for the mean over {over} (runs that count / runs asked for)"
     if drawn:
         yield f"{mean}: these are the best of trials that drew {', '.join(drawn)}."
@@ -43,6 +63,7 @@ def notes(table: Table, grid: Grid, drawn: Collection[str] = (), log: Collection
     if other := [key for key in unlike(grid) if key not in (*drawn, *grid.split_by, *fields)]:
         yield f"Beside the model, rows differ in {', '.join(other)}."
     yield from _units(table, grid)
+    yield from _shares(grid)
     yield from _marks(table, [name for name in log if name in {run.job.dataset for run in runs}])
     yield from _missing(runs)
     if any(cell.costs.get("parameters") for cell in table.cells.values()):
@@ -65,6 +86,33 @@ def _number(table: Table, runs: list[Run]) -> Iterator[str]:
         which += " (rules differ between runs)"
     if rules:
         yield f"Values on {table.split}, {which}."
+
+
+def _measures(table: Table, grid: Grid) -> Iterator[str]:
+    """What the metrics are, where it does not go without saying."""
+    found = {}
+    for place, members in grid.cells.items():
+        metric = table.cells[place].metric
+        tasks = [run.record["task"] for run in members if run.record]
+        for key in (metric, *((task, metric) for task in tasks)):
+            if key in MEASURES:
+                found[f"{metric}: {MEASURES[key]}"] = None
+    if found:
+        yield "; ".join(found) + "."
+
+
+def _shares(grid: Grid) -> Iterator[str]:
+    """Of how many runs that were trained together the seconds are a share."""
+    sizes: dict[str, set[int]] = {}
+    for (row, _), members in grid.cells.items():
+        known = {run.record["replicas"] for run in members if run.record and "replicas" in run.record}
+        sizes.setdefault(row, set()).update(known)
+    sizes = {row: known for row, known in sizes.items() if known}
+    every = set().union(*sizes.values())
+    if every - {1}:
+        listed = ", ".join(f"{row} {' or '.join(map(str, sorted(known)))}" for row, known in sizes.items())
+        unlike = "; rows with unlike numbers are not to be compared by seconds" if len(every) > 1 else ""
+        yield f"Seconds: a run's share where several were trained as one program, here of {listed}{unlike}."
 
 
 def _units(table: Table, grid: Grid) -> Iterator[str]:

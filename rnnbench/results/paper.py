@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rnnbench.errors import UserError
 from rnnbench.records.contents import CONTENTS, read_contents
-from rnnbench.records.estimates import ESTIMATES, hours_left, read_estimates
+from rnnbench.records.estimates import ESTIMATES, Estimate, hours_left, read_estimates
 from rnnbench.records.files import alone, read_text, write_whole
 from rnnbench.records.paper import ARCHIVE, Paper
 from rnnbench.records.paper_table import PaperTable
@@ -197,7 +197,8 @@ def _table(table: PaperTable, runs: Sequence[Run], folder: Path) -> list[str]:
     parts = [f"## {table.title}\n"]
     for metric in table.metrics:
         for split, result in results(table, runs, metric).items():
-            parts += [f"### {split.capitalize()}\n", to_markdown(result) + "\n"]
+            name = f"{split.capitalize()}, {metric}" if table.also else split.capitalize()
+            parts += [f"### {name}\n", to_markdown(result) + "\n"]
     if table.trials is not None:
         parts.append(_trials(table.trials))
     begun = _begun(table.reported(runs))
@@ -207,8 +208,9 @@ def _table(table: PaperTable, runs: Sequence[Run], folder: Path) -> list[str]:
         parts += ["### Claims\n", _claims(judge(table, table.reported(runs)))]
     if table.search is not None and table.validation(runs):
         parts += ["### Search\n", _selection(table, runs)]
-    left = {} if table.last else hours_left(table, runs, read_estimates(folder / ESTIMATES))
-    return parts + (["### Not run\n", _left(left)] if left else [])
+    estimates = {} if table.last else read_estimates(folder / ESTIMATES)
+    left = {} if table.last else hours_left(table, runs, estimates)
+    return parts + (["### Not run\n", _left(left, estimates)] if left else [])
 
 
 def _trials(trials: Trials) -> str:
@@ -245,7 +247,8 @@ def _claims(judged: Sequence[Judged]) -> str:
     note = (
         "Difference: the first less the second, with its 95 % interval; x: the ratio of their geometric "
         "means, tested on a log scale. "
-        "p is Holm-adjusted over the tests of a difference of this table; a claim is supported or contradicted "
+        "p is Holm-adjusted over the tests of a difference among these claims, fewer than the pairs of models that "
+        "marks are adjusted over: a claim can be decided where both models are marked. It is supported or contradicted "
         "at 5 %; equality is supported only by two one-sided tests against its margin, and contradicted where the "
         "interval lies beyond it."
     )
@@ -265,13 +268,17 @@ def _difference(one: Judged) -> str:
     return interval_text(one.difference)
 
 
-def _left(left: Mapping[tuple[str, str], tuple[int, float | None]]) -> str:
+def _left(
+    left: Mapping[tuple[str, str], tuple[int, float | None]], estimates: Mapping[tuple[str, str], Estimate]
+) -> str:
     lines = [["", "runs", "hours"]]
     lines += [
         [f"{row} on {col}", str(count), "not measured" if hours is None else hours_text(hours)]
         for (row, col), (count, hours) in left.items()
     ]
-    note = "Hours of one process: at the mean of the cell's own runs, else those of a short trial and all its epochs."
+    hardware = sorted({estimates[place].hardware for place in left if place in estimates})
+    on = f" on one core of {'; '.join(hardware)}" if hardware else ""
+    note = f"Hours of one process: at the mean of the cell's own runs, else of a short trial{on} and all its epochs."
     return f"{markdown_rows(lines)}\n\n{note}\n"
 
 

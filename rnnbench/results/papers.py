@@ -92,7 +92,9 @@ def listing(found: Sequence[Summary], link: str = "{name}") -> str:
     lines += [[link.format(name=one.paper.name), *_numbers(one)] for one in found]
     note = (
         "Published numbers by the verdict on them; claims: supported / contradicted / undecided / not run; hours of "
-        "runs recorded, and of those still to go, as far as they were measured."
+        "runs recorded, and of those still to go, as far as they were measured. Reproduced asks for an interval for "
+        "the published run that is at most 5 % of it to each side: a handful of runs seldom has one, and most that "
+        "come near have no verdict, as has what needs no runs (AR)."
     )
     return f"{markdown_rows(lines)}\n\n{note}"
 

@@ -217,7 +217,8 @@ def _ranks(found: Sequence[Block]) -> str:
         "factor of two says nothing; `rnnbench bench` measures what a step costs. Most tables have one setting for all "
         "models, their pages say which. Not ranked are columns that not all three models have been run on, tables that "
         "have no test part, and those that say so (`ranked: false`): their rows are variants of one model or differ in "
-        "depth or size, or their training was cut short."
+        "depth, size or optimiser, or their training was cut short. A name stands for what its table calls so: the "
+        "LSTM of chung2014 has peepholes, and biases and reset gates are as each paper has them."
     )
     return f"{_answer(found)}\n\n{markdown_rows(lines)}\n\n{text} {costs}"
 

@@ -9,14 +9,13 @@ from statistics import fmean
 from typing import Any
 
 from rnnbench.errors import UserError, nearest
-from rnnbench.records.published import METHODS, Published, read_published
+from rnnbench.records.published import BASELINE, METHODS, Published, read_published
 from rnnbench.records.record import SPLITS, Run
 from rnnbench.results.group import Axis, Grid, arrange, data_key, draw
 from rnnbench.results.notes import notes
 from rnnbench.results.statistics import Interval, Sample, best_of_row, logarithms, mean_interval
 from rnnbench.results.verdict import Verdict, verdict
 
-BASELINE = "baseline"
 TRIALS = "sequences_to_success"  # a metric that a run has only if it reached its criterion
 COSTS = ("parameters", "seconds", "steps_per_second", "peak_memory_bytes")
 

@@ -53,5 +53,6 @@ def test_the_baseline_is_known_on_test_alone_and_claims_nothing_itself():
     assert read_claims([against], ROWS, COLS, "test")[0].b == "baseline"
     with pytest.raises(UserError, match="baseline is known on test alone, and the first split is train"):
         read_claims([against], ROWS, COLS, "train")
+    assert read_claims([{**ENTRY, "b": "seasonal naive"}], ROWS, COLS, "test")[0].b == "seasonal naive"
     with pytest.raises(UserError, match="a='baseline'"):
         read_claims([{**ENTRY, "a": "baseline"}], ROWS, COLS, "test")

@@ -122,6 +122,16 @@ def test_the_baseline_is_the_one_that_the_runs_recorded(table, runs):
     assert (unknown.outcome, unknown.p) == ("not run", None)
 
 
+def test_a_method_without_training_is_compared_on_the_data_of_each_run(table, make):
+    lines = [{"AR": {"mse": 0.4 + seed / 50}} for seed in range(5)]
+    runs = [make.run(value, model="gru", seed=seed, references=lines[seed]) for seed, value in enumerate(GRU)]
+    claims = [{"a": "gru", "says": "better", "b": "AR"}, {"a": "gru", "says": "better", "b": "drift"}]
+    known, unknown = judge(table(*claims), runs)
+    assert known.p == pytest.approx(stats.ttest_rel(GRU, [line["AR"]["mse"] for line in lines]).pvalue)
+    assert (known.outcome, known.test) == ("contradicted", "one-sample t")
+    assert (unknown.outcome, unknown.test) == ("undecided", "a run has no number")
+
+
 def test_a_diverged_run_and_a_single_one_decide_nothing(table, runs, make):
     (one,) = judge(
         table({"a": "gru", "says": "better", "b": "lstm"}),

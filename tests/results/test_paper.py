@@ -196,7 +196,9 @@ def test_what_is_not_run_stands_on_the_page_with_its_published_numbers(paper, ma
     (paper.folder / "estimates.csv").write_text(
         "row,col,steps,seconds_per_step,hardware\nlstm,adding,7200,0.5,a processor\n"
     )
-    assert "| lstm on adding | 5 | 5.0 |" in generated(paper, [])  # five runs of an hour
+    text = generated(paper, [])
+    assert "| lstm on adding | 5 | 5.0 |" in text  # five runs of an hour
+    assert "of a short trial on one core of a processor and all its epochs" in text
 
 
 def test_columns_that_are_not_run_keep_their_published_numbers_beside_those_that_are(tmp_path, make):
@@ -236,7 +238,8 @@ def test_a_further_metric_has_a_table_of_its_own(tmp_path, make):
     assert "published loss" in text
     runs = [make.run(v, model=m, seed=s) for m, v in (("tanh", 0.9), ("lstm", 0.5)) for s in range(2)]
     text = generated(paper, runs)
-    first, second = text.split("### Test\n")[1:]
+    first, second = text.split("### Test, ")[1:]
+    assert (first.splitlines()[0], second.splitlines()[0]) == ("mse", "loss")
     assert "adding mse" in first
     assert "adding loss" in second
     assert "| 0.5 |" in first
