@@ -125,6 +125,7 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _table(args: argparse.Namespace) -> int:
+    from rnnbench.records.files import write_whole
     from rnnbench.results.formats import print_table, render
     from rnnbench.results.table import build
 
@@ -138,7 +139,7 @@ def _table(args: argparse.Namespace) -> int:
     if args.out is None:
         print(text)
     else:
-        args.out.write_text(text + "\n", encoding="utf-8")
+        write_whole(args.out, text + "\n")
     return 0
 
 

@@ -195,7 +195,7 @@ def test_the_module_runs_from_another_folder(runs, tmp_path):
         (["table", "--rows", "modle"], "rows=modle: no run has such a field; did you mean model"),
         (["table", "--metric", "msee"], "metric=msee: no run has it on test; did you mean mse"),
         (["table", "nowhere"], "nowhere does not exist"),
-        (["table", "--out", "nowhere/table.md"], "nowhere/table.md: No such file or directory"),
+        (["table", "--out", "mine.txt/table.md"], "mine.txt: File exists"),
         (["status", "--metric", "msee"], "metric=msee"),
         (["status", "."], "no runs in ."),
         (["compare", "--metric", "msee"], "metric=valid/msee: no run of adding has this series"),

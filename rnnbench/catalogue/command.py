@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from rnnbench.errors import UserError
+from rnnbench.records.files import write_whole
 
 SIZE = 64  # of input and state, unless given
 
@@ -32,5 +33,5 @@ def cells(args: argparse.Namespace) -> int:
     if args.out is None:
         print(text)
     else:
-        args.out.write_text(text + "\n", encoding="utf-8")
+        write_whole(args.out, text + "\n")
     return 0

@@ -21,12 +21,16 @@ def write_whole(path: Path, content: str | bytes) -> None:
     Raises:
         OSError: it cannot be written; it names ``path``, which is as it was.
     """
+    data = content.encode("utf-8") if isinstance(content, str) else content
     path = Path(os.path.realpath(path))  # what a link leads to is written, the link stays
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
+        path.write_bytes(data)
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
-            file.write(content.encode("utf-8") if isinstance(content, str) else content)
+            file.write(data)
             file.flush()
             if path.exists():
                 shutil.copymode(path, temporary)

@@ -76,7 +76,8 @@ def _judge(claim: Claim, table: PaperTable, runs: Sequence[Run]) -> Judged:
     if claim.b in METHODS:
         b = _method(members[claim.a], claim.b, table.metric, claim.scale)
     if a is None or b is None:
-        return Judged(claim, UNDECIDED, test="a run has no number")
+        lacking = f"{claim.b} has no number on these data" if a and claim.b in METHODS else "a run has no number"
+        return Judged(claim, UNDECIDED, test=lacking)
     if min(len(a.values), len(b.values)) < 2:
         return Judged(claim, UNDECIDED, test="too few runs")
     paired = can_pair(a, b) if claim.test == "auto" else claim.test == "paired"

@@ -36,6 +36,16 @@ def test_links_and_permissions_stay(tmp_path):
     assert (real.read_text(), real.stat().st_mode & 0o777) == ("new", 0o600)
 
 
+def test_a_pipe_is_written_to_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        write_whole(pipe, "new")
+        assert reader.stdout is not None
+        assert reader.stdout.read() == b"new"
+    assert pipe.is_fifo()
+
+
 def test_what_is_written_is_read_again(tmp_path):
     path = tmp_path / "a.csv"
     write_rows(path, ("a", "b"), [{"a": "x,\ny", "b": 'quo"te'}, {"b": "é"}])

@@ -129,7 +129,7 @@ def test_a_method_without_training_is_compared_on_the_data_of_each_run(table, ma
     known, unknown = judge(table(*claims), runs)
     assert known.p == pytest.approx(stats.ttest_rel(GRU, [line["AR"]["mse"] for line in lines]).pvalue)
     assert (known.outcome, known.test) == ("contradicted", "one-sample t")
-    assert (unknown.outcome, unknown.test) == ("undecided", "a run has no number")
+    assert (unknown.outcome, unknown.test) == ("undecided", "drift has no number on these data")
 
 
 def test_a_diverged_run_and_a_single_one_decide_nothing(table, runs, make):
