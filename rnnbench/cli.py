@@ -125,7 +125,6 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _table(args: argparse.Namespace) -> int:
-    from rnnbench.records.files import write_whole
     from rnnbench.results.formats import print_table, render
     from rnnbench.results.table import build
 
@@ -135,12 +134,17 @@ def _table(args: argparse.Namespace) -> int:
         return 0
     kinds = {".tex": "latex", ".csv": "csv", ".json": "json"}
     of_file = kinds.get(args.out.suffix.lower(), "md") if args.out else "md"
-    text = render(table, of_file if args.format == "terminal" else args.format)
-    if args.out is None:
+    _hand_out(render(table, of_file if args.format == "terminal" else args.format), args.out)
+    return 0
+
+
+def _hand_out(text: str, out: Path | None) -> None:
+    from rnnbench.records.files import write_whole
+
+    if out is None:
         print(text)
     else:
-        write_whole(args.out, text + "\n")
-    return 0
+        write_whole(out, text + "\n")
 
 
 def _compare(args: argparse.Namespace) -> int:
@@ -238,7 +242,10 @@ def _data(args: argparse.Namespace) -> int:
 def _cells(args: argparse.Namespace) -> int:
     from rnnbench.catalogue.command import cells
 
-    return cells(args)
+    text = cells(args)
+    if text is not None:
+        _hand_out(text, args.out)
+    return 0
 
 
 def _check_cell(args: argparse.Namespace) -> int:

@@ -175,11 +175,16 @@ def draw_curves(
     # a line far away would make one line of all curves
     far = baseline if baseline is not None and _far(baseline, values) else None
     lines = [] if baseline is None or far is not None else [baseline]
-    positive = all(value > 0 for curve in curves.values() for at in curve.seeds for value in at)
+    rises = _rises(panel, metric)
+    own = [value for curve in curves.values() for at in curve.seeds for value in at]
+    # an error of 0 is one that its numbers do not resolve: it stands at the least that they did
+    least = 0.0 if rises else min((value for value in own if value > 0), default=0.0)
+    positive = min(own) >= 0 < max(min(own), least)
     if log is None:
-        log = positive and min(values + lines) > 0 and max(values + lines) / min(values + lines) > 10**1.5
+        shown = [max(value, least) for value in values + lines]
+        log = positive and min(shown) > 0 and max(shown) / min(shown) > 10**1.5
     if log and positive:
-        curves = {label: curve.on_log_scale() for label, curve in curves.items()}
+        curves = {label: curve.on_log_scale(least) for label, curve in curves.items()}
     for label, curve in curves.items():
         colour, style = looks[label]
         alone = len(curve.steps) == 1  # a line and a band of one point cannot be seen
@@ -196,9 +201,9 @@ def draw_curves(
         axis.axhline(value, color="0.4", linewidth=1, linestyle=(0, (1, 2)), label="baseline")
     if log:
         axis.set_yscale("log")
-        axis.set_ylim(*_limits(list(curves.values()), lines, _rises(panel, metric)))
+        axis.set_ylim(*_limits(list(curves.values()), lines, rises))
     else:
-        axis.set_ylim(*_after_the_start(list(curves.values()), lines, _rises(panel, metric)))
+        axis.set_ylim(*_after_the_start(list(curves.values()), lines, rises))
     axis.set_title(panel[0].panel)
     axis.set_xlabel("seconds" if seconds else "step")
     if seconds:

@@ -39,9 +39,12 @@ class Curve:
         """Number of seeds."""
         return len(self.seeds[0])
 
-    def on_log_scale(self) -> Curve:
-        """Geometric mean and the t interval of the logarithms, for a logarithmic axis; all values must be positive."""
-        logs = [mean_interval([math.log(value) for value in values]) for values in self.seeds]
+    def on_log_scale(self, least: float = 0.0) -> Curve:
+        """Geometric mean and the t interval of the logarithms, for a logarithmic axis.
+
+        Values below ``least`` count as it; what is left must be positive.
+        """
+        logs = [mean_interval([math.log(max(value, least)) for value in values]) for values in self.seeds]
         bands = zip(*(tuple(map(math.exp, _band(interval))) for interval in logs))
         return replace(self, **dict(zip(("mean", "lo", "hi"), bands)))
 

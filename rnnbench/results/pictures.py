@@ -49,8 +49,9 @@ TRIAL_COST = "seconds_to_success.png"
 TRIED = "trials.png"
 TEXTS = {
     CURVES: "What each axis names, on validation, over steps and over seconds: mean and 95 % band over the runs "
-    "reported (of logarithms where the axis is logarithmic), as far as the shortest of the runs; a linear axis shows "
-    "what comes after the first tenth of the steps, without peaks of divergence",
+    "reported (of logarithms where the axis is logarithmic, an error of 0 at the least above it), as far as the "
+    "shortest of the runs; a linear axis shows what comes after the first tenth of the steps, without peaks of "
+    "divergence",
     COST: "Test metric against the seconds of a run: mean and 95 % interval over the runs reported "
     "(of logarithms where the axis is logarithmic)",
     TRIED: "Test metric of every trial: in colour the best by validation, with their mean and its 95 % interval; "

@@ -114,6 +114,23 @@ def test_a_model_that_diverges_leaves_the_panel_and_the_others_can_be_told_apart
     assert axis.get_ylim() == pytest.approx((0.001, 6.0))
 
 
+def test_an_error_of_zero_stands_at_the_least_above_it_and_an_accuracy_of_zero_keeps_its_axis(make):
+    steps = {"epoch": [1, 2], "step": [1, 2]}
+    runs = [make.run(seed=seed, series=steps | {"valid/mse": [0.5, last]}) for seed, last in enumerate((0.0, 1e-8))]
+    axis = canvas(4, 3).subplots()
+    draw_curves(axis, average(runs), "mse", appearances(["lstm"]))
+    assert axis.get_yscale() == "log"
+    assert axis.get_lines()[0].get_ydata() == pytest.approx([0.5, 1e-8])
+    runs = [
+        make.run(seed=seed, series=steps | {"valid/accuracy": [first, 0.9]}) for seed, first in ((0, 0.0), (1, 0.02))
+    ]
+    for run in runs:
+        run.record["metric_modes"]["accuracy"] = "max"
+    axis = canvas(4, 3).subplots()
+    draw_curves(axis, average(runs), "accuracy", appearances(["lstm"]))
+    assert axis.get_yscale() == "linear"
+
+
 def test_a_metric_that_rises_is_not_taken_for_one_that_diverges(make):
     series = {"epoch": [1, 2], "step": [1, 2], "valid/accuracy": [0.01, 0.9]}
     run = make.run(model="gru", series=series)
