@@ -43,7 +43,7 @@ def test_what_is_declared_otherwise_is_counted_again_and_what_is_not_declared_go
     found = read_contents(tmp_path / CONTENTS)
     assert list(found) == ["copy100", "adding200"]
     adding = found["adding200"]
-    assert (adding.train, adding.train_steps, adding.inputs) == (12_000, 2_400_000, 2)
+    assert (adding.train, adding.train_steps, adding.inputs) == (20_000, 4_000_000, 2)
     count(paper, [planned(paper, "adding200", "dataset.train_size=600")], archive)
     assert read_contents(tmp_path / CONTENTS)["adding200"].train == 600
     alone = replace(paper, tables=paper.tables[-1:])
